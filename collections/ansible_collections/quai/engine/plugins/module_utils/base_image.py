@@ -36,7 +36,8 @@ _INCLUDED = ("/usr/share/doc/*/copyright",)
 class BaseImage:
     """What a base image is made of.
 
-    ``customize`` is shell run inside the new root, after the packages are configured.
+    ``customize`` is shell run inside the new root, after the packages are configured; ``imports``
+    are modules that the finished image must be able to import, or it gets no name.
     """
 
     name: str
@@ -44,6 +45,7 @@ class BaseImage:
     python: str
     packages: tuple[str, ...]
     customize: str = ""
+    imports: tuple[str, ...] = ("ssl",)
 
     def __post_init__(self) -> None:
         """Refuse what could not be a name: these words end up in a shell script."""
@@ -56,6 +58,9 @@ class BaseImage:
                 raise ValueError(f"Debian package {package!r}: not a package name")
         if not re.fullmatch(r"/[A-Za-z0-9/._-]+", self.python):
             raise ValueError(f"interpreter {self.python!r}: wanted an absolute path")
+        for module in self.imports:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", module):
+                raise ValueError(f"module {module!r}: not a module name")
 
 
 # Debian's wheel of pip installs itself, as ensurepip would.
@@ -80,7 +85,7 @@ for item in source.infolist():
 target.close()
 EOF_WHEEL
 "$PYTHON" /tmp/wheels/"${1##*/}"/pip install --quiet --no-index --no-cache-dir --no-warn-script-location \\
-    --find-links /usr/share/python-wheels /tmp/wheels/"${1##*/}" setuptools wheel
+    --find-links /usr/share/python-wheels /tmp/wheels/"${1##*/}" wheel
 rm -r /tmp/wheels
 """
 
@@ -99,7 +104,8 @@ RUNTIMES: dict[str, BaseImage] = {
         name="quai/python2:debian-bullseye",
         suite="bullseye",
         python="/usr/bin/python2.7",
-        packages=("ca-certificates", "netbase", "passwd", "python2.7", "python-pip-whl"),
+        packages=("ca-certificates", "netbase", "passwd", "python2", "python-pip-whl", "python-setuptools"),
+        imports=("ssl", "pkg_resources"),
         customize=_PIP2,
     ),
 }
@@ -248,6 +254,8 @@ ln -sf "$PYTHON" /usr/local/bin/python
 find /usr/local/lib -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 find /usr/local/lib -name '*.pyc' -delete
 env -u SOURCE_DATE_EPOCH "$PYTHON" -m compileall -q /usr/local/lib >/dev/null
+# pip 20.3 leaves directories that only root can enter.
+chmod -R a+rX /usr/local
 EOF_INSIDE
 chroot "$root" sh /tmp/customize
 rm "$root/tmp/customize"
@@ -283,7 +291,7 @@ id=$(docker import \
     --change 'CMD ["python"]' \
     --message "Debian @SUITE@ packages" \
     "$work/root.tar")
-if ! versions=$(docker run --rm --network none "$id" sh -c 'python --version && pip --version' 2>&1); then
+if ! versions=$(docker run --rm --network none --user 1000 "$id" sh -c 'python --version && python -m pip --version && python -c "import @IMPORTS@"' 2>&1); then
     docker rmi "$id" >/dev/null 2>&1 || :
     die "the new image does not run python and pip: $versions"
 fi
@@ -303,6 +311,7 @@ def render(base: BaseImage) -> str:
         "PYTHON": base.python,
         "PACKAGES": " ".join(base.packages),
         "INCLUDE": ",".join(base.packages),
+        "IMPORTS": ", ".join(base.imports),
         "CUSTOMIZE": base.customize.strip(),
         "DPKG_OPTIONS": "".join(f"    --dpkgopt={shlex.quote(option)} \\\n" for option in options),
         "ADDRESSES": _ADDRESSES.strip(),
