@@ -21,7 +21,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "raw": object,
     "str": str,
 }
-FILES = ("README.md", "defaults/main.yml", "meta/argument_specs.yml", "meta/main.yml", "tasks/main.yml")
+FILES = ("README.md", "defaults/main.yml", "meta/argument_specs.yml", "tasks/main.yml")
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -41,36 +41,44 @@ def fits(value: object, declared: str) -> bool:
     return isinstance(value, TYPES[declared])
 
 
+def of_option(name: str, option: dict[str, Any], role: str, defaults: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with one input."""
+    if not name.startswith(f"{role}_"):
+        yield f"the input {name} does not begin with {role}_"
+    if "type" not in option:
+        yield f"the input {name} has no type"
+    if not option.get("description"):
+        yield f"the input {name} has no description"
+    if name not in defaults:
+        if "default" in option:
+            yield f"{name} has a default in the specs alone, where it sets nothing"
+        return
+    value = defaults[name]
+    if option.get("required"):
+        yield f"the input {name} is required and has a default: the specs refuse that at run time"
+    if not fits(value, option.get("type", "str")):
+        yield f"the default of {name} is {value!r}, which is no {option.get('type', 'str')}"
+    if "default" in option and (option["default"] != value or type(option["default"]) is not type(value)):
+        yield f"{name} defaults to {value!r}, and to {option['default']!r} in the specs"
+
+
 def complaints(role: Path, scenarios: Path) -> Iterator[str]:
     """Yield what is wrong with one role, a sentence each."""
     missing = [name for name in FILES if not (role / name).is_file()]
     if missing:
         yield f"lacks {', '.join(missing)}"
         return
-    if load(role / "meta/main.yml").get("dependencies", []) != []:
+    meta = role / "meta/main.yml"
+    if meta.is_file() and load(meta).get("dependencies", []) != []:
         yield "meta/main.yml has dependencies; the playbook is the wiring diagram"
     if not (scenarios / role.name / "molecule.yml").is_file():
         yield f"has no molecule scenario {scenarios / role.name}"
     options = load(role / "meta/argument_specs.yml")["argument_specs"]["main"].get("options", {})
     defaults = load(role / "defaults/main.yml")
-    state = options.get(f"{role.name}_state", {})
-    if state.get("choices") != ["present", "absent"]:
+    if options.get(f"{role.name}_state", {}).get("choices") != ["present", "absent"]:
         yield f"{role.name}_state must offer the choices present and absent"
     for name, option in options.items():
-        if not name.startswith(f"{role.name}_"):
-            yield f"the input {name} does not begin with {role.name}_"
-        if "type" not in option:
-            yield f"the input {name} has no type"
-        if not option.get("description"):
-            yield f"the input {name} has no description"
-        if option.get("required") and name in defaults:
-            yield f"the input {name} is required and has a default: the specs refuse that at run time"
-        if name in defaults and not fits(defaults[name], option.get("type", "str")):
-            yield f"the default of {name} is {defaults[name]!r}, which is no {option.get('type', 'str')}"
-        if name in defaults and "default" in option and option["default"] != defaults[name]:
-            yield f"{name} defaults to {defaults[name]!r}, and to {option['default']!r} in the specs"
-        if "default" in option and name not in defaults:
-            yield f"{name} has a default in the specs alone, where it sets nothing"
+        yield from of_option(name, option, role.name, defaults)
     for name in defaults.keys() - options.keys():
         yield f"the default {name} is not in the specs"
 
