@@ -1,0 +1,116 @@
+"""The command line: `python3 -m tests.testbed up|down|status|env|molecule|record`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import apt, daemon, images, network
+from . import settings as s
+from .shell import Failure, docker, say
+
+
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
+    """One at a time: a second `up` waits for the first and then finds everything there."""
+    s.RUN.mkdir(parents=True, exist_ok=True)
+    s.CACHE.mkdir(parents=True, exist_ok=True)
+    with (s.RUN / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another run is preparing the test bed, waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def up(suites: tuple[str, ...]) -> None:
+    """Packages, network, daemons, images."""
+    with _locked():
+        apt.ensure_packages()
+        daemon.up()
+        images.up(suites)
+
+
+def exports() -> dict[str, str]:
+    """What the tests are told."""
+    return {"DOCKER_HOST": s.DOCKER_HOST, "QUAI_TEST_REGISTRY_MIRROR": s.REGISTRY_URL}
+
+
+def _status() -> int:
+    running = {process.name: process.pid() for process in (daemon.CONTAINERD, daemon.DOCKERD, daemon.REGISTRY)}
+    print(f"network namespace {s.NETNS}: {'up' if network.is_up() else 'down'}")
+    for name, pid in running.items():
+        print(f"{name}: {f'running, pid {pid}' if pid else 'down'}")
+    print(f"cache: {s.CACHE}")
+    if not (running["dockerd"] and daemon.answers()):
+        return 3
+    print(f"registry mirror {s.REGISTRY_URL}: {'answers' if daemon.registry_answers() else 'does not answer'}")
+    print(docker("images").stdout, docker("ps", "-a").stdout, sep="\n", end="")
+    return 0
+
+
+def _molecule(arguments: list[str]) -> int:
+    """Molecule of the project's .venv on the test bed, which is brought up first where the command needs it."""
+    python = s.PROJECT / ".venv/bin/python"
+    if not python.exists():
+        raise Failure("no .venv here: run ./script/bootstrap first")
+    if not {"--help", "--version", "list", "matrix", "drivers", "init"} & set(arguments):
+        up(s.wanted_suites())
+    os.environ.update(exports())
+    # Molecule dies with a traceback when ansible-playbook is not on PATH.
+    os.environ["PATH"] = f"{python.parent}:{os.environ['PATH']}"
+    os.execv(python, [str(python), "-m", "molecule", *arguments])
+
+
+def main() -> int:
+    """Parse and dispatch."""
+    parser = argparse.ArgumentParser(prog="python3 -m tests.testbed", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="prepare everything (a few seconds when nothing is missing)")
+    commands.add_parser("down", help="stop everything and remove its containers; images stay cached")
+    commands.add_parser("status", help="what runs")
+    commands.add_parser("env", help="shell exports of the running bed")
+    molecule = commands.add_parser("molecule", help="molecule on the bed", add_help=False)
+    molecule.add_argument("arguments", nargs=argparse.REMAINDER)
+    record = commands.add_parser("record", help="record documents of real engines as test fixtures")
+    record.add_argument("directory", nargs="?", type=Path, default=s.FIXTURES)
+    record.add_argument("--suite", action="append", choices=s.RECORD_SUITES)
+    options = parser.parse_args()
+    if options.command == "env":
+        for name, value in exports().items():
+            print(f"export {name}={value}")
+        return 0
+    if os.geteuid() != 0 and options.command != "molecule":
+        raise Failure("the test bed makes network namespaces and runs a Docker daemon: run it as root (sudo)")
+    match options.command:
+        case "up":
+            up(s.wanted_suites())
+            say(f"ready: DOCKER_HOST={s.DOCKER_HOST}, registry mirror {s.REGISTRY_URL}")
+        case "down":
+            with _locked():
+                daemon.down()
+            say("down")
+        case "status":
+            return _status()
+        case "molecule":
+            return _molecule(options.arguments)
+        case "record":
+            from . import record as recorder
+
+            for suite in options.suite or s.RECORD_SUITES:
+                up((suite,))
+                recorder.record(suite, options.directory)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        sys.exit(f"testbed: {failure}")
