@@ -1,0 +1,236 @@
+"""quai.engine.image: one image, built from one context, under a tag that names its content."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_image as planning, state
+from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, refuse_old_engine
+from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
+from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
+from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
+
+CA_IN_CONTEXT = ".quai/ca-certificates.crt"
+CA_ARGUMENT = "QUAI_CA_BUNDLE"
+BASE_ARGUMENT = "BASE_IMAGE"
+
+
+def inspect_images(*references: str) -> str:
+    """Return the fragment that prints the documents of those images that exist."""
+    return quote(["docker", "image", "inspect", *references])
+
+
+def labelled_images(name: str) -> str:
+    """Return the fragment that prints the documents of all images labelled with this name, newest first."""
+    listing = quote(["docker", "image", "ls", "--no-trunc", "-q", "--filter", f"label={planning.LABEL_NAME}={name}"])
+    return f"ids=$({listing} | awk '!seen[$0]++') && {{ [ -z \"$ids\" ] || docker image inspect $ids; }}"
+
+
+def image_users() -> str:
+    """Return the fragment that prints the documents of all containers."""
+    return 'ids=$(docker ps -aq --no-trunc) && { [ -z "$ids" ] || docker container inspect $ids; }'
+
+
+class ActionModule(QuaiAction):
+    """The action."""
+
+    def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Have the image, or have none of its name."""
+        self._task_vars = task_vars
+        return self._absent(args) if args["state"] == "absent" else self._present(args)
+
+    def _present(self, args: dict[str, Any]) -> dict[str, Any]:
+        if not args["context"]:
+            raise Refused("No context is given.", "There is nothing to build the image from.", "Set it to a directory with a Dockerfile.")
+        root = contexts.checked(args["context"], args["dockerfile"])
+        build_args = {key: str(value) for key, value in args["build_args"].items()}
+        text = (root / args["dockerfile"]).read_text(encoding="utf-8")
+        given = {BASE_ARGUMENT: args["base"]} if args["base"] else {}
+        dockerfile = contexts.read_dockerfile(text, build_args | given)
+        fallback = base_image.base_image(args["base_runtime"]).name if args["base_runtime"] else ""
+        is_argument = bool(args["base"]) and BASE_ARGUMENT in dockerfile.arguments
+
+        name = args["name"]
+        answers = self.read(
+            {"version": quote(["docker", "version", "--format", "{{.Server.Version}}"]), "friendly": inspect_images(name)}
+            | {f"base {reference}": inspect_images(reference) for reference in dockerfile.bases}
+            | ({"fallback": inspect_images(fallback)} if fallback else {})
+            | {"labelled": labelled_images(name)}
+        )
+        self._refuse_no_engine(answers["version"])
+        found = {key: next(iter(state.images(answer.stdout)), None) for key, answer in answers.items() if key not in ("version", "labelled")}
+
+        bases: dict[str, str] = {}
+        origins: list[str] = []
+        for reference in dockerfile.bases:
+            ours = is_argument and reference == args["base"]
+            choice = planning.choose_base(
+                args["base_source"] if ours else "pull",
+                reference,
+                found[f"base {reference}"],
+                fallback if ours else "",
+                found.get("fallback"),
+                args["base_refresh"],
+            )
+            if choice.ways and self._task.check_mode:
+                ways = " or, where no registry can be reached, ".join(
+                    f"pull {reference}" if way == "pull" else f"make {fallback} from Debian packages" for way in choice.ways
+                )
+                return {"changed": True, "plan": [ways, f"build {name}"], "image": name, "base": choice.reference, "base_origin": "not here yet"}
+            used, image_id, origin = self._obtain(choice, args["base_runtime"])
+            bases[used] = image_id
+            origins.append(origin)
+            if ours:
+                given = {BASE_ARGUMENT: used}
+
+        paths = contexts.files(root, args["dockerfile"])
+        tag = contexts.image_digest(contexts.context_digest(root, paths), args["dockerfile"], build_args, bases)
+        labelled = state.images(answers["labelled"].stdout)
+        tagged = next((image for image in labelled if f"{name}:{tag}" in image.tags), None)
+        plan = planning.plan_image(name, tag, found["friendly"], tagged)
+        result = planned(plan, image=f"{name}:{tag}", base=", ".join(bases), base_origin="; ".join(origins), image_id=tagged.id if tagged else "")
+        if self._task.check_mode or not plan.steps:
+            return result
+        if tagged is None:
+            arguments = args["transient_args"] | build_args | given
+            self._build(args, root, paths, arguments, dockerfile, f"{name}:{tag}", tag, bases)
+        self.take([step for step in plan.steps if step.words])
+        if tagged is None:
+            self._prune(name, tag, args["keep"])
+        answer = self.command(["docker", "image", "inspect", "--format", "{{.Id}}", f"{name}:{tag}"])
+        return result | {"image_id": answer.stdout.strip()}
+
+    def _refuse_no_engine(self, version: Answer) -> None:
+        if version.ok:
+            refuse_old_engine(state.engine_version(version.stdout))
+        elif not self._task.check_mode:  # on a bare host, check mode predicts what follows the installation
+            raise Refused(
+                f"Docker does not answer on {self._host}: {version.stderr or 'no docker command'}.",
+                "Images are built by the host's engine.",
+                "Run playbooks/hosts.yml (role docker_engine), or point DOCKER_HOST at a running engine.",
+            )
+
+    def _obtain(self, choice: planning.Base, runtime: str) -> tuple[str, str, str]:
+        """Return the base's name, its id and a few words on where it came from, after getting it where it is not here."""
+        if not choice.ways and choice.image:
+            made = choice.reference.startswith("quai/")
+            return choice.reference, choice.image.id, f"{choice.reference}, {'made of Debian packages' if made else 'on the host'}"
+        reason = ""
+        for way in choice.ways:
+            if way == "pull":
+                with self.long_step(f"pulling the base image {choice.reference}"):
+                    answer = self.command(["docker", "pull", "-q", choice.reference])
+                if answer.ok:
+                    return choice.reference, self._id(choice.reference), f"{choice.reference}, pulled"
+                reason = answer.stderr.splitlines()[-1] if answer.stderr else f"exit code {answer.rc}"
+                if not planning.UNREACHABLE.search(reason) or choice.ways == ("pull",):
+                    if choice.image:
+                        self.say(f"{choice.reference} could not be pulled again ({reason}); going on with the one on the host")
+                        return choice.reference, choice.image.id, f"{choice.reference}, on the host"
+                    raise Refused(
+                        f"The base image {choice.reference} could not be pulled: {reason}.",
+                        "The Dockerfile starts from it.",
+                        "Check its name and the registry mirrors; an image that starts with `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}` "
+                        "can also start from one made of Debian packages (myapp_base_source: debian).",
+                    )
+            else:
+                return self._from_debian(runtime, reason)
+        raise AssertionError("a base is here or there is a way to it")
+
+    def _from_debian(self, runtime: str, reason: str) -> tuple[str, str, str]:
+        name = base_image.base_image(runtime).name
+        self.say(f"no registry can be reached ({reason}): {name} is made from Debian packages" if reason else f"{name} is made from Debian packages")
+        if not self.command(["sh", "-c", "command -v mmdebstrap"]).ok:
+            package = {"name": "mmdebstrap", "install_recommends": False, "update_cache": True}
+            module = self._execute_module("ansible.builtin.apt", package, task_vars=self._task_vars)
+            if module.get("failed"):
+                raise Refused(f"mmdebstrap could not be installed: {module.get('msg')}.", "It makes the base image.", "Check the host's apt sources.")
+        with self.long_step("about a minute, once"):
+            answer = self.fragment(base_image.script(runtime))
+        if not answer.ok:
+            raise Refused(f"{name} could not be made: {answer.stderr}.", "The image starts from it.", "See the message above; the choice is myapp_base_source.")
+        return name, self._id(name), f"{name}, made of Debian packages"
+
+    def _id(self, reference: str) -> str:
+        return self.command(["docker", "image", "inspect", "--format", "{{.Id}}", reference]).stdout.strip()
+
+    def _build(
+        self,
+        args: dict[str, Any],
+        root: Path,
+        paths: list[str],
+        arguments: dict[str, str],
+        dockerfile: contexts.Dockerfile,
+        reference: str,
+        tag: str,
+        bases: dict[str, str],
+    ) -> None:
+        """Send the context as a file and have the host's engine build it; the host's CA bundle joins it there."""
+        labels = {
+            planning.LABEL_NAME: args["name"],
+            planning.LABEL_DIGEST: tag,
+            planning.LABEL_BASE: ", ".join(bases),
+            planning.LABEL_BASE_ID: ", ".join(bases.values()),
+            planning.LABEL_REVISION: _revision(root),
+        }
+        directory = self._make_tmp_path()
+        archive = f"{directory}context.tar" if directory.endswith("/") else f"{directory}/context.tar"
+        try:
+            with tempfile.NamedTemporaryFile(suffix=".tar") as local:
+                contexts.write_tar(root, paths, local.file)
+                local.flush()
+                self._transfer_file(local.name, archive)
+            prepare = ""
+            if args["ca_bundle"] and CA_ARGUMENT in dockerfile.arguments:
+                arguments = arguments | {CA_ARGUMENT: CA_IN_CONTEXT}
+                where = f"{directory}/extra"
+                prepare = " && ".join(
+                    [
+                        quote(["mkdir", "-p", f"{where}/.quai"]),
+                        quote(["cp", args["ca_bundle"], f"{where}/{CA_IN_CONTEXT}"]),
+                        quote(["tar", "-rf", archive, "-C", where, ".quai"]),
+                        "",
+                    ]
+                )
+            words = ["docker", "build", "--force-rm", "-t", reference, "-f", args["dockerfile"]]
+            words += [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+            words += [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+            # The classic builder is in every engine; BuildKit needs a plugin that Debian 12 does not have.
+            build = f'DOCKER_BUILDKIT="${{DOCKER_BUILDKIT:-0}}" {quote([*words, "-"])} < {quote([archive])}'
+            with self.long_step(f"building {reference} from {', '.join(bases)}"):
+                answer = self.fragment(f"{prepare}{build}")
+        finally:
+            self._remove_tmp_path(directory)
+        if not answer.ok:
+            last = "\n".join([*answer.stdout.splitlines()[-30:], answer.stderr])
+            raise AnsibleError(f"{self._host}: the image {reference} could not be built; nothing that runs was touched. The last lines:\n{last}")
+
+    def _prune(self, name: str, tag: str, keep: int) -> None:
+        answers = self.read({"labelled": labelled_images(name), "containers": image_users()})
+        in_use = [container.image_id for container in state.containers(answers["containers"].stdout)]
+        for step in planning.plan_prune(name, tag, state.images(answers["labelled"].stdout), in_use, keep).steps:
+            self.take([step])
+
+    def _absent(self, args: dict[str, Any]) -> dict[str, Any]:
+        answers = self.read({"labelled": labelled_images(args["name"]), "containers": image_users()})
+        in_use = {container.image_id: container.name for container in state.containers(answers["containers"].stdout)}
+        plan: Plan = planning.plan_absent(args["name"], state.images(answers["labelled"].stdout), in_use)
+        if not self._task.check_mode:
+            self.take(plan.steps)
+        return planned(plan)
+
+
+def _revision(root: Path) -> str:
+    """Return what git says of the context, or `unknown` outside of a checkout."""
+    command = ["git", "-C", os.fspath(root), "describe", "--always", "--dirty", "--tags"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip() or "unknown"

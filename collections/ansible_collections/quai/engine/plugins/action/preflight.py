@@ -1,0 +1,80 @@
+"""quai.engine.preflight: refuse what cannot work before anything changes."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.quai.engine.plugins.module_utils import inputs, ports
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
+from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
+from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
+from ansible_collections.quai.engine.plugins.plugin_utils.space import free_space, space_problem
+
+
+class ActionModule(QuaiAction):
+    """The action."""
+
+    def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return success, or every problem at once."""
+        problems = self._inputs(args, task_vars)
+        for context in args["contexts"]:
+            try:
+                contexts.checked(context, "Dockerfile")
+            except Refused as refusal:
+                problems.append(str(refusal))
+        problems += self._address(args)
+        if not problems:  # the host is asked with values that make sense only
+            problems = self._of_the_host(args)
+        if not problems:
+            return {"changed": False}
+        listed = "\n".join(f"- {problem}" for problem in problems)
+        return {"failed": True, "problems": problems, "msg": f"Nothing was changed on {self._host}:\n{listed}"}
+
+    def _inputs(self, args: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
+        options: dict[str, Any] = dict(yaml.safe_load(Path(args["vocabulary"]).read_text(encoding="utf-8"))["vocabulary"])
+        prefixes = ["myapp_", *(f"{role}_" for role in args["roles"])]
+        for role in args["roles"]:
+            spec = Path(args["roles_directory"], role, "meta", "argument_specs.yml")
+            for entry in yaml.safe_load(spec.read_text(encoding="utf-8"))["argument_specs"].values():
+                options.update(entry["options"])
+        names = [name for name in task_vars if name.startswith(tuple(prefixes))]
+        return inputs.strangers(names, options, prefixes) + inputs.unfit(options, lambda name: self._templar.template(task_vars[name]), names)
+
+    @staticmethod
+    def _address(args: dict[str, Any]) -> list[str]:
+        problems = []
+        if not 1 <= args["port"] <= 65535:
+            problems.append(f"Port {args['port']} is out of range: TCP has the ports 1 to 65535. Set myapp_port to one of them.")
+        try:
+            ipaddress.ip_address(args["address"])
+        except ValueError:
+            problems.append(f"{args['address']!r} is no IP address. Set myapp_address to one of the host's, or to 0.0.0.0 for all of them.")
+        return problems
+
+    def _of_the_host(self, args: dict[str, Any]) -> list[str]:
+        publishing = ["docker", "ps", "--filter", f"publish={args['port']}", "--format", "{{.Names}}"]
+        answers = self.read({"user": "id -u; id -un", "listening": ports.LISTENING, "publishing": quote(publishing), "space": free_space(args["directory"])})
+        user = answers["user"].stdout.split()
+        if user[:1] != ["0"]:
+            return [
+                f"Quai works as {user[-1] if user else 'an unknown user'} on {self._host}, not as root. Packages, services and the data directory need root. "
+                "Run the play with become (and --ask-become-pass where sudo asks), or connect as root."
+            ]
+        problems = self._port(args, answers["listening"], answers["publishing"])
+        return problems + space_problem(answers["space"], args["directory"], args["free_mib"])
+
+    def _port(self, args: dict[str, Any], listening: Answer, publishing: Answer) -> list[str]:
+        taken = ports.in_the_way(ports.listeners(listening.stdout), args["address"], args["port"])
+        names = publishing.stdout.split()
+        if not taken or args["container"] in names:
+            return []
+        who = ", ".join([f"container {name}" for name in names]) or ", ".join(self.fragment(ports.owner_of(taken)).stdout.strip().splitlines())
+        return [
+            f"Port {args['port']} is already taken by {who or 'another program'}, on {taken.address}. "
+            "Stop that program, or set another port (myapp_port) or address (myapp_address)."
+        ]

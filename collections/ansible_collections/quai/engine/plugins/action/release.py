@@ -1,0 +1,159 @@
+"""quai.engine.release: one container runs one release; the one before serves until the new one has proven itself."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from ansible_collections.quai.engine.plugins.module_utils import plan_release as planning, ports, state
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, Step, refuse_old_engine
+from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
+from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
+from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
+
+
+class ActionModule(QuaiAction):
+    """The action."""
+
+    def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Have the release run, or have no container of its names."""
+        name = args["name"]
+        names = [name, f"{name}-candidate", f"{name}-next", f"{name}-previous"]
+        answers = self.read(
+            {
+                "version": quote(["docker", "version", "--format", "{{.Server.Version}}"]),
+                "containers": quote(["docker", "container", "inspect", *names]),
+                "source": quote(["docker", "container", "inspect", args["volumes_from"] or name]),
+                "image": quote(["docker", "image", "inspect", args["image"]]),
+                "listening": ports.LISTENING,
+            }
+        )
+        engine = answers["version"]
+        if engine.ok:
+            refuse_old_engine(state.engine_version(engine.stdout))
+        elif not self._task.check_mode:
+            raise Refused(
+                f"Docker does not answer on {self._host}: {engine.stderr or 'no docker command'}.",
+                "It runs the release.",
+                "Run playbooks/hosts.yml (role docker_engine), or point DOCKER_HOST at a running engine.",
+            )
+        found = state.containers(answers["containers"].stdout)
+        actual = planning.Actual(*(state.by_name(found, each) for each in names))
+        if args["state"] == "absent":
+            plan = planning.plan_absent(actual, name, args["stop_timeout_seconds"])
+            if not self._task.check_mode:
+                self.take(plan.steps)
+            return planned(plan)
+
+        image = next(iter(state.images(answers["image"].stdout)), None)
+        source = state.by_name(state.containers(answers["source"].stdout), args["volumes_from"])
+        if not self._task.check_mode:  # in check mode, the roles before this one may not have made them yet
+            self._refuse_missing(args, image, source)
+        wanted = self._wanted(args, image)
+        self._refuse_taken_port(wanted, actual.current or actual.previous, answers["listening"])
+        plan = planning.plan_release(actual, wanted, self._volume_mismatch(actual.current, source, wanted))
+        if plan.steps and not self._task.check_mode:
+            self.take(plan.steps, lambda step, _answer: self._evidence(step, wanted, args["log_file"], actual.current is not None))
+        return planned(plan, release=wanted.digest)
+
+    @staticmethod
+    def _refuse_missing(args: dict[str, Any], image: state.Image | None, source: state.Container | None) -> None:
+        if image is None:
+            raise Refused(
+                f"There is no image {args['image']!r} on the host.", "The release runs from it.", "Build it first (role app_image, playbooks/images.yml)."
+            )
+        if args["volumes_from"] and source is None:
+            raise Refused(
+                f"There is no container {args['volumes_from']!r} on the host.",
+                "The release keeps its data there.",
+                "Create it first (role app_data, playbooks/app.yml).",
+            )
+
+    @staticmethod
+    def _wanted(args: dict[str, Any], image: state.Image | None) -> planning.Wanted:
+        for key in ("port", "container_port"):
+            if not 1 <= args[key] <= 65535:
+                raise Refused(f"{key} {args[key]} is out of range.", "TCP has the ports 1 to 65535.", f"Set app_web_{key} to one of them.")
+        try:
+            address = str(ipaddress.ip_address(args["address"]))
+        except ValueError:
+            raise Refused(
+                f"{args['address']!r} is no IP address.", "The port is published on one of the host's addresses.", "Use 0.0.0.0 for all, 127.0.0.1 for none but the host."
+            ) from None
+        volumes_from = args["volumes_from"]
+        return planning.Wanted(
+            name=args["name"],
+            image=args["image"],
+            image_id=image.id if image else "",
+            command=tuple(args["command"]),
+            container_port=args["container_port"],
+            address=address,
+            port=args["port"],
+            volumes_from=volumes_from,
+            data_path=args["data_path"],
+            token_path=f"{args['data_path'].rstrip('/')}/{TOKEN_FILE}",
+            token_register=f"{args['register_directory'].rstrip('/')}/{volumes_from}" if volumes_from else "",
+            user=args["user"],
+            memory=planning.bytes_of(args["memory"]),
+            pids=args["pids"],
+            read_only=args["read_only"],
+            tmpfs=tuple(args["tmpfs"]),
+            cap_drop=tuple(args["cap_drop"]),
+            security=tuple(args["security"]),
+            restart_policy=args["restart_policy"],
+            log_options={key: str(value) for key, value in args["log_options"].items()},
+            env={key: str(value) for key, value in args["env"].items()},
+            health_path=args["health_path"],
+            health_interval=args["health_interval_seconds"],
+            health_timeout=args["health_timeout_seconds"],
+            stop_timeout=args["stop_timeout_seconds"],
+        )
+
+    def _refuse_taken_port(self, wanted: planning.Wanted, current: state.Container | None, listening: Answer) -> None:
+        """Raise Refused when another program holds the port; the release that serves now may."""
+        if current and any(port == wanted.port for _address, port, _inside in current.published):
+            return
+        taken = ports.in_the_way(ports.listeners(listening.stdout), wanted.address, wanted.port)
+        if not taken:
+            return
+        answers = self.read(
+            {
+                "owner": ports.owner_of(taken),
+                "container": quote(["docker", "ps", "--filter", f"publish={wanted.port}", "--format", "container {{.Names}}"]),
+            }
+        )
+        who = ", ".join((answers["container"].stdout.strip() or answers["owner"].stdout.strip() or "another program").splitlines())
+        raise Refused(
+            f"Port {wanted.port} of {self._host} is already taken by {who}, on {taken.address}.",
+            f"{wanted.name} could not be reached there.",
+            "Stop that program, or set another port (myapp_port) or address (myapp_address).",
+        )
+
+    @staticmethod
+    def _volume_mismatch(current: state.Container | None, source: state.Container | None, wanted: planning.Wanted) -> str:
+        """Return the data that the serving container has mounted, where the data volume's container has another."""
+        if not (current and source):
+            return ""
+        has, should = current.mount_at(wanted.data_path), source.mount_at(wanted.data_path)
+        return "" if (has and has.name) == (should and should.name) else (has.name or has.source if has else "none")
+
+    def _evidence(self, failed: Step, wanted: planning.Wanted, log_file: str, had_one: bool) -> str:
+        """Return what the failed container says of itself, read before it is removed."""
+        name = wanted.candidate if wanted.candidate in failed.title else wanted.name
+        sections = {
+            "container": quote(["docker", "container", "inspect", name]),
+            "output": quote(["docker", "logs", "--tail", "25", name]) + " 2>&1",
+        }
+        if log_file:
+            sections["log"] = quote(
+                ["docker", "run", "--rm", "--network", "none", "--volumes-from", name, "--entrypoint", "tail", wanted.image_id, "-n", "15", log_file]
+            )
+        answers = self.read(sections)
+        lines = [f"The release {wanted.digest} of {wanted.image} is removed again" + ("; the one before serves on." if had_one else ".")]
+        if container := state.by_name(state.containers(answers["container"].stdout), name):
+            killed = "yes" if container.oom_killed else "no"
+            lines.append(f"{name}: exit code {container.exit_code}, out of memory: {killed}, running: {container.running}. {container.error}".rstrip(" "))
+        for title, key in (("Its last output", "output"), (f"The end of {log_file}", "log")):
+            if key in answers and answers[key].stdout.strip():
+                lines += [f"{title}:", *(f"  {line}" for line in answers[key].stdout.strip().splitlines())]
+        return "\n".join(lines)

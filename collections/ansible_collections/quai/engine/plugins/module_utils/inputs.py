@@ -1,0 +1,40 @@
+"""The variables an operator sets, against the names and types that the roles document. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+KEYS = ("type", "choices", "elements")
+
+
+def strangers(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str]) -> list[str]:
+    """Return a sentence for each name that has one of the prefixes and is not known, with the name it is nearest to."""
+    known, prefixes = sorted(known), tuple(prefixes)
+    sentences = []
+    for name in sorted(names):
+        if name.startswith(prefixes) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            sentences.append(f"There is no variable {name}" + (f"; did you mean {near[0]}?" if near else ".") + " Remove it or correct its name.")
+    return sentences
+
+
+def unfit(options: Mapping[str, Mapping[str, Any]], value_of: Callable[[str], Any], names: Iterable[str]) -> list[str]:
+    """Return a sentence for each of the names whose value is not of the type or among the choices of its option.
+
+    options: name to {type, choices, elements, ...}; value_of: gives a variable's value and may raise for one that cannot be had.
+    """
+    sentences = []
+    for name in sorted(set(options) & set(names)):
+        try:
+            value = value_of(name)
+        except Exception as error:  # whatever a template can raise is the operator's to read
+            sentences.append(f"{name} cannot be worked out: {error}")
+            continue
+        option = {key: options[name][key] for key in KEYS if key in options[name]}
+        result = ArgumentSpecValidator({name: option}).validate({name: value})
+        sentences += [f"{name} is {value!r}: {message}." for message in result.error_messages]
+    return sentences

@@ -1,0 +1,51 @@
+"""What a plan is made of: steps to take, and a refusal where none may be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+class Refused(Exception):
+    """Nothing was changed, and why: what was found, why it matters, what to do about it."""
+
+    def __init__(self, found: str, why: str, remedy: str) -> None:
+        super().__init__(f"{found} {why} {remedy}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command on the host: what it does in plain words, its words, and the words that take it back (none: nothing to take back)."""
+
+    title: str
+    words: tuple[str, ...]
+    undo: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in order, with what they change as two small documents for `--diff`. No steps: nothing to do."""
+
+    steps: tuple[Step, ...] = ()
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def titles(self) -> list[str]:
+        """Return what each step does, in order."""
+        return [step.title for step in self.steps]
+
+
+def step(title: str, *words: str, undo: Sequence[str] = ()) -> Step:
+    """Return a step from its words."""
+    return Step(title, words, tuple(undo))
+
+
+def refuse_old_engine(version: Sequence[int], least: Sequence[int] = (18, 9)) -> None:
+    """Raise Refused for an engine older than `least` (the first whose commands this collection speaks)."""
+    if version and tuple(version) < tuple(least):
+        raise Refused(
+            f"Docker {'.'.join(map(str, version))} is too old: {'.'.join(map(str, least))} is the least.",
+            "Older engines lack the commands by which data and releases are kept safe.",
+            "Upgrade the host to Debian 11 or later, or install a newer docker.io there.",
+        )

@@ -1,0 +1,255 @@
+"""How a container comes to run the wanted release, the one before serving until the new one has proven itself. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, step
+from ansible_collections.quai.engine.plugins.module_utils.script import quote
+from ansible_collections.quai.engine.plugins.module_utils.state import Container
+
+LABEL_APP = "quai.app"
+LABEL_RELEASE = "quai.release"
+
+# Asked inside the container, by the Python that serves: no tool is needed there or on the host, and no address known.
+PROBE = (
+    "import socket,sys\n"
+    "s=socket.create_connection(('127.0.0.1',int(sys.argv[1])),5)\n"
+    "s.settimeout(5)\n"
+    "s.sendall(('GET '+sys.argv[2]+' HTTP/1.0\\r\\nHost: localhost\\r\\nUser-Agent: quai-health\\r\\n\\r\\n').encode())\n"
+    "d=b''\n"
+    "while len(d)<4096:\n"
+    "    c=s.recv(4096)\n"
+    "    if not c: break\n"
+    "    d+=c\n"
+    "print(d.decode('utf-8','replace')[:600])\n"
+    "sys.exit(0 if d[:5]==b'HTTP/' and d.split()[1:2]==[b'200'] else 1)\n"
+)
+
+_WAIT = """\
+name=$1 end=$(($(date +%s) + $2)); shift 2
+while :; do
+    state=$(docker inspect --format '{{.State.Running}} {{.State.Restarting}} {{.RestartCount}}' "$name") || exit 3
+    [ "$state" = 'true false 0' ] || { echo "the container did not stay up"; exit 4; }
+    answer=$("$@" 2>&1) && { echo "$answer"; exit 0; }
+    [ "$(date +%s)" -lt "$end" ] || { echo "last probe: $answer"; exit 5; }
+    sleep 0.2
+done
+"""
+_PROVE_TOKEN = """\
+want=$(cat "$1") && have=$(docker exec "$2" cat "$3") || { echo "the volume's token cannot be read"; exit 1; }
+[ "$want" = "$have" ] || { echo "the container sees another volume: its token is $have, this host remembers $want"; exit 1; }
+"""
+_PROVE_WRITE = 'f="$1/.quai-write-$$"; : > "$f" && rm -f "$f"'
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The release: its image and all that the container is created with. memory in bytes; times in whole seconds."""
+
+    name: str
+    image: str
+    image_id: str
+    command: tuple[str, ...]
+    container_port: int
+    address: str
+    port: int
+    volumes_from: str
+    data_path: str
+    token_path: str
+    token_register: str
+    user: str
+    memory: int
+    pids: int
+    read_only: bool
+    tmpfs: tuple[str, ...]
+    cap_drop: tuple[str, ...]
+    security: tuple[str, ...]
+    restart_policy: str
+    log_options: Mapping[str, str]
+    env: Mapping[str, str]
+    health_path: str
+    health_interval: int
+    health_timeout: int
+    stop_timeout: int
+
+    @property
+    def candidate(self) -> str:
+        """Name of the container that proves the release before anything that serves is touched."""
+        return f"{self.name}-candidate"
+
+    @property
+    def next(self) -> str:
+        """Name of the new container until the old one has made room."""
+        return f"{self.name}-next"
+
+    @property
+    def previous(self) -> str:
+        """Name of the old container until the new one has proven itself."""
+        return f"{self.name}-previous"
+
+    def options(self) -> list[str]:
+        """Return the options of `docker create` that make the release what it is: all but name, port and restart policy."""
+        health = quote(["python", "-c", PROBE, str(self.container_port), self.health_path])
+        words = ["--label", f"{LABEL_APP}={self.name}", "--user", self.user, "--stop-timeout", str(self.stop_timeout)]
+        words += ["--health-cmd", health, "--health-interval", f"{self.health_interval}s", "--health-timeout", "10s", "--health-retries", "3"]
+        words += ["--memory", str(self.memory)] if self.memory else []
+        words += ["--pids-limit", str(self.pids)] if self.pids else []
+        words += ["--read-only"] if self.read_only else []
+        words += [word for path in self.tmpfs for word in ("--tmpfs", path)]
+        words += [word for name in self.cap_drop for word in ("--cap-drop", name)]
+        words += [word for name in self.security for word in ("--security-opt", name)]
+        words += [word for key, value in self.log_options.items() for word in ("--log-opt", f"{key}={value}")]
+        words += [word for key, value in self.env.items() for word in ("--env", f"{key}={value}")]
+        return words + (["--volumes-from", self.volumes_from] if self.volumes_from else [])
+
+    @property
+    def digest(self) -> str:
+        """The release's name: 12 hex digits of its image and all its options."""
+        made_of: list[Any] = [self.image_id, self.options(), self.command, self.address, self.port, self.restart_policy]
+        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+
+    def create(self, name: str, *, serving: bool) -> list[str]:
+        """Return the words that create a container of this release; only a serving one takes the port and comes back after a crash."""
+        words = ["docker", "create", "--name", name, "--label", f"{LABEL_RELEASE}={self.digest}", *self.options()]
+        if serving:
+            host = f"[{self.address}]" if ":" in self.address else self.address
+            words += ["--publish", f"{host}:{self.port}:{self.container_port}", "--restart", self.restart_policy]
+        return [*words, self.image_id, *self.command]
+
+
+@dataclass(frozen=True)
+class Actual:
+    """The containers that bear the release's names; None where there is none."""
+
+    current: Container | None = None
+    candidate: Container | None = None
+    next: Container | None = None
+    previous: Container | None = None
+
+
+def drift(container: Container, wanted: Wanted) -> dict[str, tuple[object, object]]:
+    """Return what differs between the container and the release: name of the property to (is, should be)."""
+    pairs: dict[str, tuple[object, object]] = {
+        "release": (container.labels.get(LABEL_RELEASE, "not of Quai"), wanted.digest),
+        "image": (container.image_id, wanted.image_id),
+        "published": (container.published, ((wanted.address, wanted.port, wanted.container_port),)),
+        "user": (container.user, wanted.user),
+        "memory": (container.memory, wanted.memory),
+        "pids": (container.pids, wanted.pids),
+        "read_only": (container.read_only, wanted.read_only),
+        "restart_policy": (container.restart_policy, wanted.restart_policy),
+    }
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def plan_release(actual: Actual, wanted: Wanted, volume_mismatch: str = "") -> Plan:
+    """Return the steps after which `wanted.name` runs the release. volume_mismatch: why its data is not the wanted one, if so."""
+    heal, current = _heal(actual, wanted)
+    if current is None:
+        created = _create(wanted)
+        return Plan((*heal, *created), {wanted.name: "absent"}, {wanted.name: wanted.digest})
+    differs = drift(current, wanted)
+    if volume_mismatch:
+        differs["data"] = (volume_mismatch, wanted.volumes_from)
+    if differs or current.health == "unhealthy" or current.restarting:
+        before = {name: pair[0] for name, pair in differs.items()} or {"health": current.health or "restarting"}
+        after = {name: pair[1] for name, pair in differs.items()} or {"health": "healthy"}
+        return Plan((*heal, *_replace(wanted, current)), _plain(before), _plain(after))
+    if current.paused:
+        heal = (*heal, step(f"unpause {wanted.name}", "docker", "unpause", wanted.name))
+    elif not current.running:
+        heal = (*heal, step(f"start {wanted.name}", "docker", "start", wanted.name), _wait(wanted, wanted.name))
+    return Plan(heal, {wanted.name: "interrupted"}, {wanted.name: "running"}) if heal else Plan()
+
+
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value if isinstance(value, (str, int, bool)) else str(value) for name, value in values.items()}
+
+
+def _heal(actual: Actual, wanted: Wanted) -> tuple[tuple[Step, ...], Container | None]:
+    """Return the steps that put right what an interrupted run left behind, and the container that then is the current one."""
+    leftovers = [each.name for each in (actual.candidate, actual.next) if each]
+    steps = [step(f"remove {name}, left by an interrupted run", "docker", "rm", "-f", name) for name in leftovers]
+    current, previous = actual.current, actual.previous
+    if previous is None:
+        return tuple(steps), current
+    if current is not None and current.running and not current.restarting:
+        steps.append(step(f"remove {previous.name}, left by an interrupted run", "docker", "rm", "-f", previous.name))
+        return tuple(steps), current
+    if current is not None:
+        steps.append(step(f"remove {current.name}, which an interrupted run did not prove", "docker", "rm", "-f", current.name))
+    steps.append(step(f"bring {previous.name} back", "docker", "rename", previous.name, wanted.name))
+    if not previous.running:
+        steps.append(step(f"start {wanted.name}", "docker", "start", wanted.name))
+    return tuple(steps), previous
+
+
+def _wait(wanted: Wanted, name: str) -> Step:
+    probe = ["docker", "exec", name, "python", "-c", PROBE, str(wanted.container_port), wanted.health_path]
+    return step(f"wait until {name} answers", "sh", "-c", _WAIT, "sh", name, str(wanted.health_timeout), *probe)
+
+
+def _prove_data(wanted: Wanted, name: str) -> list[Step]:
+    if not wanted.volumes_from:
+        return []
+    write = ["docker", "exec", name, "sh", "-c", _PROVE_WRITE, "sh", wanted.data_path]
+    steps = [step(f"prove that {name} can write to {wanted.data_path}", *write)]
+    if wanted.token_register:
+        words = ["sh", "-c", _PROVE_TOKEN, "sh", wanted.token_register, name, wanted.token_path]
+        steps.append(step(f"prove that {name} sees the same data as ever", *words))
+    return steps
+
+
+def _create(wanted: Wanted) -> list[Step]:
+    name = wanted.name
+    return [
+        step(f"create {name} of {wanted.image}", *wanted.create(name, serving=True), undo=["docker", "rm", "-f", name]),
+        step(f"start {name} on {wanted.address}:{wanted.port}", "docker", "start", name),
+        _wait(wanted, name),
+        *_prove_data(wanted, name),
+    ]
+
+
+def _replace(wanted: Wanted, current: Container) -> list[Step]:
+    name, candidate, following, previous = wanted.name, wanted.candidate, wanted.next, wanted.previous
+    serving = current.running and not current.restarting
+    again = ["docker", "start", name] if serving else []
+    return [
+        step(f"create {candidate} of {wanted.image}", *wanted.create(candidate, serving=False), undo=["docker", "rm", "-f", candidate]),
+        step(f"start {candidate}", "docker", "start", candidate),
+        _wait(wanted, candidate),
+        *_prove_data(wanted, candidate),
+        step(f"remove {candidate}, which has proven the release", "docker", "rm", "-f", candidate),
+        step(f"create {following}", *wanted.create(following, serving=True), undo=["docker", "rm", "-f", following]),
+        step(f"stop {name}, letting it finish its requests", "docker", "stop", "-t", str(wanted.stop_timeout), name, undo=again),
+        step(f"rename {name} to {previous}", "docker", "rename", name, previous, undo=["docker", "rename", previous, name]),
+        step(f"rename {following} to {name}", "docker", "rename", following, name, undo=["docker", "rename", name, following]),
+        step(f"start {name} on {wanted.address}:{wanted.port}", "docker", "start", name, undo=["docker", "stop", "-t", "1", name]),
+        _wait(wanted, name),
+        step(f"remove {previous}", "docker", "rm", previous),
+    ]
+
+
+def plan_absent(actual: Actual, wanted_name: str, stop_timeout: int) -> Plan:
+    """Return the steps after which no container bears any of the release's names."""
+    steps: list[Step] = []
+    for each in (actual.candidate, actual.next, actual.previous, actual.current):
+        if each and each.running:
+            steps.append(step(f"stop {each.name}", "docker", "stop", "-t", str(stop_timeout), each.name))
+        if each:
+            steps.append(step(f"remove {each.name}", "docker", "rm", each.name))
+    return Plan(tuple(steps), {wanted_name: "present"}, {wanted_name: "absent"}) if steps else Plan()
+
+
+def bytes_of(text: str) -> int:
+    """Return a size like Docker's ("512m", "1g", "1048576") in bytes, 0 for none. Raises Refused for anything else."""
+    match = re.fullmatch(r"(\d+)([bkmg]?)b?", text.strip().lower())
+    if not match:
+        raise Refused(f"{text!r} is no size.", "It limits the container's memory.", "Write a number with b, k, m or g, such as 512m.")
+    return int(match[1]) * 1024 ** "bkmg".index(match[2] or "b")

@@ -1,0 +1,44 @@
+"""Who listens where: the kernel's table of listening TCP sockets, read without any tool. Pure but for the two fragments."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from ansible_collections.quai.engine.plugins.module_utils.script import quote
+
+LISTENING = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == \"0A\" { print $2, $10 }'"
+"""Shell fragment: address and inode of each listening socket. Silent where there is no such table (macOS)."""
+
+_OWNER = 'for fd in $(find /proc/[0-9]*/fd -lname "socket:\\[$1\\]" 2>/dev/null); do p=${fd#/proc/}; p=${p%%/*}; echo "$(cat /proc/$p/comm) (pid $p)"; done'
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listening socket: its address as the system writes it, its port and its inode."""
+
+    address: str
+    port: int
+    inode: str
+
+
+def listeners(text: str) -> list[Listener]:
+    """Return the sockets that `LISTENING` printed."""
+    found = []
+    for match in re.finditer(r"^([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) (\d+)$", text, re.MULTILINE):
+        # Each group of four bytes is in the processor's order: the little endian one, where Docker runs.
+        raw = b"".join(bytes.fromhex(match[1][at : at + 8])[::-1] for at in range(0, len(match[1]), 8))
+        found.append(Listener(str(ipaddress.ip_address(raw)), int(match[2], 16), match[3]))
+    return found
+
+
+def in_the_way(found: list[Listener], address: str, port: int) -> Listener | None:
+    """Return the socket that keeps this address (an IP address; 0.0.0.0 or :: for all) and port from being published."""
+    every = {"0.0.0.0", "::"}
+    return next((each for each in found if each.port == port and (address in every or each.address in {address, *every})), None)
+
+
+def owner_of(listener: Listener) -> str:
+    """Return the fragment that prints the name and pid of each process that holds the socket."""
+    return quote(["sh", "-c", _OWNER, "sh", listener.inode])

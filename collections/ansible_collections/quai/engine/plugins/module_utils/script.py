@@ -1,0 +1,66 @@
+"""Many commands, one round trip: a POSIX shell script of named sections, and its answer taken apart.
+
+Every command is a list of words until `quote` turns it into shell, here and nowhere else, so no input can become shell.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one section printed: its exit code (0 to 255) and its two streams as text."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        """True when the section's command ended with exit code 0."""
+        return self.rc == 0
+
+
+MISSING = Answer(rc=-1, stdout="", stderr="")
+"""The answer of a section that never ran."""
+
+
+def quote(words: Sequence[str]) -> str:
+    """Return the words as one shell command in which nothing but the words has a meaning."""
+    return shlex.join(words)
+
+
+def compose(sections: Mapping[str, str], marker: str | None = None) -> tuple[str, str]:
+    """Return (script, marker): a script that runs each section by itself and fences its output with the marker.
+
+    sections: name to a shell fragment made of `quote`d words. The marker is random, so no output can imitate it.
+    """
+    fence = marker or secrets.token_hex(12)
+    lines = ["LC_ALL=C; export LC_ALL", 'PATH="$PATH:/usr/local/bin:/usr/sbin:/sbin"; export PATH']
+    for name, fragment in sections.items():
+        begin = f"printf '\\n%s %s\\n' {fence} {quote([name])}"
+        lines += [begin, f"{begin} >&2", f"( {fragment}\n) </dev/null", f"printf '\\n%s= %s\\n' {fence} \"$?\""]
+    return "\n".join(lines) + "\nexit 0\n", fence
+
+
+def take_apart(stdout: str, stderr: str, marker: str) -> dict[str, Answer]:
+    """Return the answer of each section of a script that `compose` made with this marker."""
+    errors = _streams(stderr, marker)
+    answers: dict[str, Answer] = {}
+    for name, text in _streams(stdout, marker).items():
+        body, found, code = text.rpartition(f"\n{marker}= ")
+        if found:
+            answers[name] = Answer(int(code.strip()), body, errors.get(name, "").strip())
+    return answers
+
+
+def _streams(text: str, marker: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in text.replace("\r\n", "\n").split(f"\n{marker} ")[1:]:
+        name, _newline, body = part.partition("\n")
+        found[shlex.split(name)[0] if name else ""] = body
+    return found
