@@ -1,0 +1,549 @@
+"""What a host's Docker daemon needs: one read of the host as typed facts, and what differs from what is wanted.
+
+Pure. The read is a handful of shell sections; the changes are booleans and lists that the role docker_engine hands to
+stock modules.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, refuse_old_engine
+from ansible_collections.quai.engine.plugins.module_utils.script import MISSING, Answer, quote
+from ansible_collections.quai.engine.plugins.module_utils.state import engine_version
+
+CONFIG = "/etc/docker/daemon.json"
+RECORD = "/var/lib/quai/docker_engine.json"
+SOCKET = "unix:///var/run/docker.sock"
+PIDFILE = "/var/run/docker.pid"
+LOGFILE = "/var/log/docker.log"
+DATA_ROOT = "/var/lib/docker"
+
+# "Configuration reload behavior" of dockerd's reference, those of 20.10 and of 28 alike: the rest wants a restart.
+RELOADABLE = frozenset(
+    {
+        "authorization-plugins",
+        "debug",
+        "default-runtime",
+        "features",
+        "insecure-registries",
+        "labels",
+        "live-restore",
+        "max-concurrent-downloads",
+        "max-concurrent-uploads",
+        "max-download-attempts",
+        "registry-mirrors",
+        "runtimes",
+        "shutdown-timeout",
+    }
+)
+# Drivers that know max-size and max-file; the others refuse them, container by container.
+ROTATING_DRIVERS = ("json-file", "local")
+SHORT_FLAGS = {
+    "-D": "debug",
+    "-G": "group",
+    "-H": "host",
+    "-b": "bridge",
+    "-g": "data-root",
+    "-l": "log-level",
+    "-p": "pidfile",
+    "-s": "storage-driver",
+}
+
+# Prints nothing and ends with 0 when dockerd accepts the file $1. Engines before 23.0 have no --validate: without root they
+# read their configuration, complain about it or about not being root, and end. (No percent sign: copy's `validate` has its own.)
+VALIDATE = (
+    'said=$(dockerd --validate --config-file "$1" 2>&1) && exit 0\n'
+    'case $said in *"unknown flag: --validate"*) ;; *) echo "$said" >&2; exit 1 ;; esac\n'
+    'copy=$(mktemp) || exit 1\ntrap "rm -f $copy" EXIT\nchmod 0644 "$copy"\ncat "$1" >"$copy"\n'
+    'said=$(cd / && runuser -u nobody -- dockerd --config-file "$copy" 2>&1)\n'
+    'case $said in *"needs to be started with root"* | *"permission denied"*) exit 0 ;; esac\n'
+    'echo "$said" >&2\nexit 1'
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the role was asked for. releases: Debian version to its `name`, `engine` packages and `helpers`."""
+
+    state: str = "present"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    safe_options: Mapping[str, Any] = field(default_factory=dict)
+    registry_mirrors: Sequence[str] = ()
+    users: Sequence[str] = ()
+    service: str = "auto"
+    releases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    purge_data: str = ""
+    stop_containers: bool = False
+
+    def packages(self, release: str) -> list[str]:
+        """Return all packages for a release."""
+        return [*self.releases[release]["engine"], *self.releases[release]["helpers"]]
+
+    def all_packages(self) -> list[str]:
+        """Return the packages of all releases, each once."""
+        return list(dict.fromkeys(package for release in self.releases for package in self.packages(release)))
+
+
+@dataclass(frozen=True)
+class Record:
+    """What Quai did on this host, kept there: packages it installed, keys it wrote, values these keys had, users it added.
+
+    pending: a change of the configuration was begun and not seen through. arguments: those of a daemon that someone started
+    by hand, without which it would come back as another one.
+    """
+
+    exists: bool = False
+    packages: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    before: Mapping[str, Any] = field(default_factory=dict)
+    users: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    pending: bool = False
+
+    def text(self) -> str:
+        """Return the record as the text of its file."""
+        document = {
+            "about": "Written by Quai (role docker_engine): what it changed on this host, so that it can be undone.",
+            "packages": list(self.packages),
+            "daemon_json_keys": list(self.keys),
+            "daemon_json_before": dict(self.before),
+            "users": list(self.users),
+            "arguments": list(self.arguments),
+            "pending": self.pending,
+        }
+        return json.dumps(document, indent=2) + "\n"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The host as it was read. version: of the answering daemon, else of the installed one; empty without an engine."""
+
+    distribution: str
+    release: str
+    pretty_name: str
+    architecture: str
+    systemd: bool
+    sysvinit: bool
+    packages: frozenset[str]
+    fresh_lists: bool
+    dockerd: str
+    answers: bool
+    version: tuple[int, ...]
+    pid: int
+    arguments: tuple[str, ...]
+    config_text: str
+    members: frozenset[str]
+    accounts: frozenset[str]
+    unit_active: bool
+    enabled: bool
+    record: Record
+    containers: tuple[str, ...] = ()
+    purge_target: str = ""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs. config: the new text of daemon.json, empty for none; remove_config: it goes altogether.
+
+    daemon: "", "start", "reload", "restart" or "stop".
+    """
+
+    titles: tuple[str, ...]
+    mode: str
+    adopted: bool
+    record: Record
+    packages: tuple[str, ...] = ()
+    config: str = ""
+    remove_config: bool = False
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+    users: tuple[str, ...] = ()
+    daemon: str = ""
+    reload_first: bool = False
+    enable: bool = False
+    arguments: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    purge: str = ""
+
+
+def docker_command() -> str:
+    """Return the start of a docker command to the host's own daemon, wherever the play points DOCKER_HOST."""
+    return "env -u DOCKER_HOST -u DOCKER_CONTEXT -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH timeout 30 " + quote(["docker", "-H", SOCKET])
+
+
+def read_sections(wanted: Wanted) -> dict[str, str]:
+    """Return the shell sections that tell all there is to know, for one round trip."""
+    docker = docker_command()
+    sections = {
+        "os": "cat /etc/os-release && printf 'ARCHITECTURE=%s\\n' \"$(uname -m)\"",
+        "init": "cat /proc/1/comm; [ -d /run/systemd/system ] && echo has-systemd; [ -f /etc/inittab ] && echo has-inittab; "
+        # What Debian's init script asks for before anything else, and does not survive without.
+        "ulimit -n 1048576 2>/dev/null && echo has-limit",
+        "packages": quote(
+            [
+                "dpkg-query",
+                "-W",
+                "-f",
+                "${db:Status-Abbrev} ${Package}\\n",
+                "docker-ce",
+                "docker-ce-cli",
+                *wanted.all_packages(),
+            ]
+        )
+        + " 2>/dev/null",
+        # An empty directory of package lists can be of this very minute; the lists themselves carry the mirror's dates.
+        "lists": "find /var/lib/apt/lists -maxdepth 0 -mmin -1440 | grep -q . && ls /var/lib/apt/lists | grep -q _Packages",
+        "dockerd": "command -v dockerd",
+        "version": f"v=$({docker} version --format '{{{{.Server.Version}}}}') && echo \"answers $v\" || dockerd --version",
+        "process": f'pid=$(cat {PIDFILE}) && [ "$(cat /proc/$pid/comm)" = dockerd ] && echo "$pid" && tr "\\0" "\\n" </proc/$pid/cmdline',
+        "config": f"cat {CONFIG}",
+        "group": "getent group docker",
+        "unit": "systemctl show docker.service --property=ActiveState,UnitFileState",
+        "links": "ls /etc/rc2.d | grep -q '^S[0-9]*docker$'",
+        "record": f"cat {RECORD}",
+    }
+    if wanted.users:
+        sections["accounts"] = quote(["getent", "passwd", *wanted.users])
+    if wanted.state == "absent":
+        sections["containers"] = docker + " ps --format '{{.ID}} {{.Names}}'"
+        if wanted.purge_data:
+            root = quote([wanted.purge_data])
+            sections["purge"] = (
+                f'[ -n "$(ls -A {root} 2>/dev/null)" ] && echo directory && [ -d {root}/containers ] && [ -d {root}/volumes ] && echo docker'
+            )
+    return sections
+
+
+def facts_of(answers: Mapping[str, Answer], wanted: Wanted) -> Facts:
+    """Return the facts that the answers of `read_sections` tell. Raises Refused for files that cannot be understood."""
+
+    def lines(name: str) -> list[str]:
+        return answers.get(name, MISSING).stdout.split("\n")
+
+    release = dict(line.split("=", 1) for line in lines("os") if "=" in line)
+    release = {key: value.strip().strip('"') for key, value in release.items()}
+    init = [line.strip() for line in lines("init") if line.strip()]
+    process = [line for line in lines("process") if line]
+    unit = dict(line.split("=", 1) for line in lines("unit") if "=" in line)
+    version = re.search(r"(answers|version) (\d\S*)", answers["version"].stdout)
+    group = answers["group"].stdout.strip().split(":")
+    systemd = "has-systemd" in init
+    purge = answers.get("purge", MISSING).stdout.split()
+    if purge == ["directory"]:
+        raise Refused(
+            f"{wanted.purge_data} holds no `containers` and `volumes`: it is not a directory of Docker's data.",
+            "Only Docker's own data may be deleted.",
+            f"Set docker_engine_purge_data to the daemon's data root (by default {DATA_ROOT}), or leave it empty.",
+        )
+    return Facts(
+        distribution=release.get("ID", ""),
+        release=release.get("VERSION_ID", ""),
+        pretty_name=release.get("PRETTY_NAME", "an unknown system"),
+        architecture=release.get("ARCHITECTURE", ""),
+        systemd=systemd,
+        sysvinit=init[:1] == ["init"] and "has-inittab" in init and "has-limit" in init,
+        packages=frozenset(line.split()[1] for line in lines("packages") if line.startswith("ii ")),
+        fresh_lists=answers["lists"].ok,
+        dockerd=answers["dockerd"].stdout.strip(),
+        answers=version is not None and version[1] == "answers",
+        version=engine_version(version[2]) if version else (),
+        pid=int(process[0]) if process else 0,
+        arguments=tuple(process[2:]),
+        config_text=answers["config"].stdout,
+        members=frozenset(name for name in (group[3] if len(group) > 3 else "").split(",") if name),
+        accounts=frozenset(line.split(":")[0] for line in lines("accounts") if ":" in line),
+        unit_active=unit.get("ActiveState") in ("active", "reloading", "activating"),
+        enabled=unit.get("UnitFileState") == "enabled" if systemd else answers["links"].ok,
+        record=_record(answers["record"].stdout),
+        containers=tuple(line.strip() for line in lines("containers") if line.strip()),
+        purge_target=wanted.purge_data if purge else "",
+    )
+
+
+def plan_daemon(facts: Facts, wanted: Wanted) -> Changes:
+    """Return what differs. Raises Refused where the host or what is wanted is not one this role can serve."""
+    _refuse_stranger(facts, wanted)
+    mode = service_mode(facts, wanted.service)
+    return _absent(facts, wanted, mode) if wanted.state == "absent" else _present(facts, wanted, mode)
+
+
+def service_mode(facts: Facts, asked: str) -> str:
+    """Return how the daemon is started: as asked, or by what PID 1 is. Raises Refused for systemd where it does not run."""
+    if asked == "systemd" and not facts.systemd:
+        raise Refused(
+            "docker_engine_service is systemd, and systemd does not run on this host.",
+            "Nothing would start the daemon.",
+            "Leave docker_engine_service at auto, or set it to sysvinit or direct.",
+        )
+    if asked != "auto":
+        return asked
+    return "systemd" if facts.systemd else "sysvinit" if facts.sysvinit else "direct"
+
+
+def wanted_config(
+    current: Mapping[str, Any], record: Record, wanted: Wanted, arguments: Sequence[str] = ()
+) -> tuple[dict[str, Any], Record]:
+    """Return the new daemon.json and the record of what in it is ours.
+
+    Safe options give way to what the host already says, that gives way to the user's; an option of null takes its key out.
+    Keys that nobody asked for any more go back to the value they had before Quai.
+    """
+    options = dict(wanted.options)
+    if wanted.registry_mirrors:
+        if "registry-mirrors" in options:
+            raise Refused(
+                "Registry mirrors are given twice: docker_engine_registry_mirrors and registry-mirrors in docker_engine_options.",
+                "Only one of them can be meant.",
+                "Keep docker_engine_registry_mirrors.",
+            )
+        options["registry-mirrors"] = list(wanted.registry_mirrors)
+    flags = flag_names(arguments)
+    for key, value in options.items():
+        if value is not None and flags & _flags_of(key):
+            raise Refused(
+                f"The daemon of this host is started with the flag --{min(flags & _flags_of(key))}, and docker_engine_options sets {key}.",
+                "dockerd refuses an option that is given both as a flag and in daemon.json.",
+                "Take the flag out of /etc/default/docker or docker.service, or the key out of docker_engine_options.",
+            )
+    foreign = {key: value for key, value in current.items() if key not in record.keys}
+    foreign |= {key: value for key, value in record.before.items() if key in record.keys}
+    known = foreign | options
+    driver = known.get("log-driver") or "json-file"
+    safe = {
+        key: value
+        for key, value in wanted.safe_options.items()
+        if key not in known
+        and not flags & _flags_of(key)
+        and not (key == "log-opts" and (driver not in ROTATING_DRIVERS or flags & _flags_of("log-driver")))
+        and not (key == "log-driver" and "log-opts" in foreign)
+    }
+    new = {key: value for key, value in {**safe, **known}.items() if value is not None}
+    before = {key: value for key, value in foreign.items() if key in options and options[key] != value}
+    keys = sorted(
+        (set(new) - set(foreign)) | set(before) | {key for key in options if key in new and key not in foreign}
+    )
+    return new, Record(True, record.packages, tuple(keys), before, record.users, record.arguments)
+
+
+def flag_names(arguments: Iterable[str]) -> set[str]:
+    """Return the long names of the flags among a daemon's arguments."""
+    found = set()
+    for word in arguments:
+        name = word.split("=", 1)[0]
+        if name.startswith("--"):
+            found.add(name[2:])
+        elif name[:2] in SHORT_FLAGS:
+            found.add(SHORT_FLAGS[name[:2]])
+    return found
+
+
+def _flags_of(key: str) -> set[str]:
+    singular = {key[:-1]} if key.endswith("s") else set()
+    return {key} | singular | ({f"{key[:-3]}y"} if key.endswith("ies") else set())
+
+
+def _refuse_stranger(facts: Facts, wanted: Wanted) -> None:
+    if facts.distribution != "debian" or facts.release not in wanted.releases:
+        supported = ", ".join(f"{version} ({release['name']})" for version, release in wanted.releases.items())
+        raise Refused(
+            f"This host runs {facts.pretty_name}.",
+            f"Quai installs and looks after Docker on Debian {supported}.",
+            "Upgrade the host to one of them, or take it out of the inventory's Debian hosts.",
+        )
+    if strangers := [name for name in wanted.users if name not in facts.accounts]:
+        raise Refused(
+            f"docker_engine_users names {', '.join(strangers)}, unknown on this host.",
+            "Only an account that exists can join the group docker.",
+            "Create the account first (module ansible.builtin.user), or correct the name.",
+        )
+
+
+def _current(facts: Facts) -> dict[str, Any]:
+    if not facts.config_text.strip():
+        return {}
+    try:
+        found = json.loads(facts.config_text)
+    except ValueError as error:
+        raise Refused(
+            f"{CONFIG} on this host is not JSON: {error}.",
+            "Docker cannot start with it, and Quai keeps what others wrote there.",
+            "Correct or remove the file.",
+        ) from None
+    if not isinstance(found, dict):
+        raise Refused(
+            f"{CONFIG} on this host is not a JSON object.",
+            "Docker cannot start with it.",
+            "Correct or remove the file.",
+        )
+    return found
+
+
+def _present(facts: Facts, wanted: Wanted, mode: str) -> Changes:
+    refuse_old_engine(facts.version)
+    if mode == "systemd" and facts.answers and facts.pid and not facts.unit_active:
+        raise Refused(
+            f"A Docker daemon runs on this host (pid {facts.pid}) that docker.service did not start.",
+            "systemd would start a second one, which cannot work.",
+            f"Stop it (kill {facts.pid}), or set docker_engine_service to direct.",
+        )
+    record = facts.record
+    has_engine = bool(facts.dockerd) or facts.answers
+    ours = bool(set(record.packages) & set(wanted.releases[facts.release]["engine"]))
+    adopted = has_engine and not ours
+    needed = wanted.packages(facts.release) if ours or not has_engine else wanted.releases[facts.release]["helpers"]
+    packages = tuple(package for package in needed if package not in facts.packages)
+    engine = set(packages) & set(wanted.releases[facts.release]["engine"])
+
+    current = _current(facts)
+    new, next_record = wanted_config(current, record, wanted, facts.arguments)
+    _refuse_no_socket(new)
+    changed = sorted(
+        key for key in {*current, *new} if current.get(key) != new.get(key) or (key in current) != (key in new)
+    )
+    users = tuple(name for name in wanted.users if name not in facts.members)
+    enable = mode != "direct" and not facts.enabled
+
+    daemon = ""
+    if not facts.answers:
+        daemon = "start"
+    elif engine or record.pending:
+        daemon = "restart"
+    elif changed:
+        daemon = "reload" if RELOADABLE.issuperset(changed) else "restart"
+
+    titles = []
+    if packages:
+        titles.append(f"install {', '.join(packages)}")
+    if changed:
+        titles.append(f"write {CONFIG} ({', '.join(changed)})")
+    if users:
+        titles.append(f"add {', '.join(users)} to the group docker")
+    if daemon:
+        titles.append(f"{daemon} the daemon ({mode})")
+    if enable:
+        titles.append(f"have {mode} start the daemon at boot")
+    arguments = (facts.arguments or record.arguments) if mode == "direct" else ()
+    return Changes(
+        titles=tuple(titles),
+        mode=mode,
+        adopted=adopted,
+        record=Record(
+            True,
+            packages=tuple(dict.fromkeys([*record.packages, *packages])),
+            keys=next_record.keys,
+            before=next_record.before,
+            users=tuple(dict.fromkeys([*(name for name in record.users if name in facts.members), *users])),
+            arguments=tuple(arguments),
+        ),
+        packages=packages,
+        config=json.dumps(new, indent=2, sort_keys=True) + "\n" if changed else "",
+        before=current,
+        after=new,
+        users=users,
+        daemon=daemon,
+        # With live-restore in force, containers outlive the restart; a reload puts it in force first.
+        reload_first=daemon == "restart" and "live-restore" in changed and bool(new.get("live-restore")),
+        enable=enable,
+        arguments=tuple(arguments),
+    )
+
+
+def _absent(facts: Facts, wanted: Wanted, mode: str) -> Changes:
+    record = facts.record
+    engine = [package for package in record.packages if package in wanted.releases[facts.release]["engine"]]
+    ours = bool(engine)
+    has_engine = bool(facts.dockerd) or facts.answers
+    if wanted.purge_data and has_engine and not ours:
+        raise Refused(
+            "docker_engine_purge_data is set, and the Docker of this host was not installed by Quai.",
+            "An engine that was here before keeps its data.",
+            "Leave docker_engine_purge_data empty, or remove that engine first.",
+        )
+    current = _current(facts)
+    rest = {key: value for key, value in current.items() if key not in record.keys} | dict(record.before)
+    changed = record.exists and rest != current
+    if ours and facts.containers and not wanted.stop_containers:
+        names = ", ".join(line.split()[-1] for line in facts.containers)
+        raise Refused(
+            f"Containers still run on this host: {names}.",
+            "Removing Docker would end what they serve.",
+            "Remove them first (playbooks/teardown.yml), or set docker_engine_stop_containers to true.",
+        )
+    packages = tuple(package for package in engine if package in facts.packages)
+    users = tuple(name for name in record.users if name in facts.members)
+    daemon = ""
+    if ours and (facts.answers or facts.pid):
+        daemon = "stop"
+    elif changed and facts.answers:
+        changed_keys = {key for key in {*current, *rest} if current.get(key) != rest.get(key)}
+        daemon = "reload" if RELOADABLE.issuperset(changed_keys) else "restart"
+    titles = []
+    if ours and facts.containers:
+        titles.append(f"stop {len(facts.containers)} containers")
+    if daemon:
+        titles.append(f"{daemon} the daemon ({mode})")
+    if packages:
+        titles.append(f"remove {', '.join(packages)}")
+    if changed:
+        titles.append(f"write {CONFIG} as it was before" if rest else f"remove {CONFIG}")
+    if users:
+        titles.append(f"take {', '.join(users)} out of the group docker")
+    if facts.purge_target:
+        titles.append(f"delete {facts.purge_target} with all images, containers and volumes in it")
+    if record.exists:
+        titles.append(f"remove {RECORD}")
+    return Changes(
+        titles=tuple(titles),
+        mode=mode,
+        adopted=has_engine and not ours,
+        record=Record(),
+        packages=packages,
+        config=json.dumps(rest, indent=2, sort_keys=True) + "\n" if changed and rest else "",
+        remove_config=changed and not rest,
+        before=current,
+        after=rest,
+        users=users,
+        daemon=daemon,
+        arguments=record.arguments,
+        containers=tuple(line.split()[0] for line in facts.containers) if ours else (),
+        purge=facts.purge_target,
+    )
+
+
+def _refuse_no_socket(config: Mapping[str, Any]) -> None:
+    hosts = config.get("hosts")
+    if isinstance(hosts, list) and not any(
+        str(host) in (SOCKET, SOCKET.replace("/var/run", "/run"), "fd://", "unix://") for host in hosts
+    ):
+        raise Refused(
+            f"`hosts` in {CONFIG} would be {hosts}, without {SOCKET}.",
+            "The host's own docker command, and so everything Quai does there, goes through that socket.",
+            f"Add {SOCKET} to `hosts` in docker_engine_options.",
+        )
+
+
+def _record(text: str) -> Record:
+    if not text.strip():
+        return Record()
+    try:
+        found = json.loads(text)
+        return Record(
+            exists=True,
+            packages=tuple(found["packages"]),
+            keys=tuple(found["daemon_json_keys"]),
+            before=dict(found["daemon_json_before"]),
+            users=tuple(found["users"]),
+            arguments=tuple(found.get("arguments", ())),
+            pending=bool(found["pending"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(
+            f"{RECORD} on this host cannot be understood ({error!r}).",
+            "It tells what on this host is Quai's and what is not.",
+            "Correct it, or remove it: the engine then counts as one that was here before.",
+        ) from None

@@ -1,0 +1,44 @@
+"""Documentation of the action quai.engine.daemon; it runs on the controller (plugins/action/daemon.py)."""
+
+DOCUMENTATION = r"""
+module: daemon
+short_description: Read a Debian host once and tell what its Docker daemon needs
+description:
+  - Reads the release, the service manager, packages, C(daemon.json), group members and the daemon itself in one round
+    trip, and returns what differs from what is wanted. It changes nothing; the role docker_engine acts on its answer.
+  - In check mode it reports C(changed) and the difference, so that the prediction is the plan.
+  - Works through the shell; the host needs no Python.
+author: Quai
+options:
+  state: {type: str, choices: [present, absent], default: present, description: "Whether the daemon is wanted."}
+  options: {type: dict, default: {}, description: "Keys of C(daemon.json); null takes a key out."}
+  safe_options: {type: dict, default: {}, description: "Keys where neither C(options) nor the host says anything."}
+  registry_mirrors: {type: list, elements: str, default: [], description: "Addresses of registry mirrors."}
+  users: {type: list, elements: str, default: [], description: "Accounts that belong into the group docker."}
+  service:
+    type: str
+    choices: [auto, systemd, sysvinit, direct]
+    default: auto
+    description: "What starts the daemon; C(auto) finds out."
+  releases: {type: dict, required: true, description: "Debian version to its C(name), C(engine) packages and C(helpers)."}
+  purge_data: {type: str, default: "", description: "With C(absent), the directory of Docker's data that shall be deleted."}
+  stop_containers: {type: bool, default: false, description: "With C(absent), whether containers that run are stopped."}
+  confirm: {type: bool, default: false, description: "Wait until the daemon answers, and fail if anything still differs."}
+  wait_seconds: {type: int, default: 60, description: "How long C(confirm) waits, in seconds."}
+"""
+EXAMPLES = r"""
+- quai.engine.daemon:
+    options: {debug: true}
+    releases:
+      "13": {name: trixie, engine: [docker.io, docker-cli], helpers: [python3-requests]}
+  register: answer
+"""
+RETURN = r"""
+differs: {description: Whether there is anything to do., returned: always, type: bool}
+plan: {description: What there is to do., returned: always, type: list}
+mode: {description: "C(systemd), C(sysvinit) or C(direct).", returned: always, type: str}
+version: {description: Version of the engine that is installed., returned: always, type: str}
+adopted: {description: Whether the engine was there before Quai., returned: always, type: bool}
+packages: {description: Packages to install or to remove., returned: always, type: list}
+daemon: {description: "Empty, C(start), C(reload), C(restart) or C(stop).", returned: always, type: str}
+"""
