@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_daemon as planning
@@ -61,6 +62,7 @@ class ActionModule(QuaiAction):
             "dockerd": facts.dockerd or "/usr/sbin/dockerd",
             "record": changes.record.text(),
             "record_pending": dataclasses.replace(changes.record, pending=bool(changes.daemon)).text(),
+            "record_back": changes.record_back(facts.record).text(),
             "files": {
                 "config": planning.CONFIG,
                 "record": planning.RECORD,
@@ -84,8 +86,9 @@ class ActionModule(QuaiAction):
         shell = f'f=$(mktemp) && trap "rm -f $f" EXIT && printf "%s" {quote([config])} >"$f" && {quote(["/bin/sh", "-c", planning.VALIDATE, "validate"])} "$f"'
         answer = self.fragment(shell)
         if not answer.ok:
+            said = re.sub(r"/tmp/\S+?(?=[:\s]|$)", planning.CONFIG, answer.stderr or answer.stdout).rstrip(".")
             raise Refused(
-                f"dockerd does not accept the configuration: {answer.stderr or answer.stdout}.",
+                f"dockerd does not accept the configuration: {said}.",
                 "It would not start with it; nothing was changed.",
                 "Correct docker_engine_options.",
             )

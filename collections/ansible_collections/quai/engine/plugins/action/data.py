@@ -6,9 +6,10 @@ import uuid
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_data as planning, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, refuse_old_engine
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import ALL_CONTAINERS, VERSION, engine_answers
 from ansible_collections.quai.engine.plugins.plugin_utils.space import free_space, space_problem
 
 _DIRECTORY = '[ ! -e "$1" ] || { stat -c "%u:%g %a %F" "$1"; ls -A "$1" | wc -l; }'
@@ -30,8 +31,8 @@ class ActionModule(QuaiAction):
         )
         answers = self.read(
             {
-                "version": quote(["docker", "version", "--format", "{{.Server.Version}}"]),
-                "containers": 'ids=$(docker ps -aq --no-trunc) && { [ -z "$ids" ] || docker container inspect $ids; }',
+                "version": VERSION,
+                "containers": ALL_CONTAINERS,
                 "volume": quote(["docker", "volume", "inspect", wanted.name]),
                 "directory": quote(["sh", "-c", _DIRECTORY, "sh", wanted.directory]),
                 "token": quote(["cat", f"{wanted.directory}/{planning.TOKEN_FILE}"]),
@@ -39,15 +40,9 @@ class ActionModule(QuaiAction):
                 "space": free_space(wanted.directory),
             }
         )
-        engine = answers["version"]
-        if engine.ok:
-            refuse_old_engine(state.engine_version(engine.stdout))
-        elif not self._task.check_mode:
-            raise Refused(
-                f"Docker does not answer on {self._host}: {engine.stderr or 'no docker command'}.",
-                "The data volume is the engine's.",
-                "Run playbooks/hosts.yml (role docker_engine), or point DOCKER_HOST at a running engine.",
-            )
+        engine_answers(
+            answers["version"], self._host, may_be_missing=args["state"] == "absent", check_mode=self._task.check_mode
+        )
         actual = self._actual(answers, wanted, args["consumers"])
         if args["state"] == "absent":
             plan = planning.plan_absent(actual, wanted, args["purge"])
@@ -71,14 +66,19 @@ class ActionModule(QuaiAction):
         users = [
             each
             for each in containers
-            if each.name != wanted.name and (each.name in consumers or ours & set(each.volumes_from)) and each.mount_at(wanted.path)
+            if each.name != wanted.name
+            and (each.name in consumers or ours & set(each.volumes_from))
+            and each.mount_at(wanted.path)
         ]
         owner, mode, kind, entries = "", "", "directory", "0"
-        if lines := answers["directory"].stdout.split("\n"):
-            if len(lines) > 1:
-                (owner, mode, kind), entries = lines[0].split(" ", 2), lines[1]
+        if len(lines := answers["directory"].stdout.splitlines()) > 1:
+            (owner, mode, kind), entries = lines[0].split(" ", 2), lines[1]
         if kind != "directory":
-            raise Refused(f"{wanted.directory} is a {kind}.", "The data goes into a directory of that name.", "Move it away, or choose another app_data_directory.")
+            raise Refused(
+                f"{wanted.directory} is a {kind}.",
+                "The data goes into a directory of that name.",
+                "Move it away, or choose another app_data_directory.",
+            )
         return planning.Actual(
             container=container,
             volume=next(iter(state.volumes(answers["volume"].stdout)), None),

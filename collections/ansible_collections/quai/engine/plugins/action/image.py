@@ -11,10 +11,11 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_image as planning, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, refuse_old_engine
-from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
+from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
+from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import ALL_CONTAINERS, VERSION, engine_answers
 
 CA_IN_CONTEXT = ".quai/ca-certificates.crt"
 CA_ARGUMENT = "QUAI_CA_BUNDLE"
@@ -32,11 +33,6 @@ def labelled_images(name: str) -> str:
     return f"ids=$({listing} | awk '!seen[$0]++') && {{ [ -z \"$ids\" ] || docker image inspect $ids; }}"
 
 
-def image_users() -> str:
-    """Return the fragment that prints the documents of all containers."""
-    return 'ids=$(docker ps -aq --no-trunc) && { [ -z "$ids" ] || docker container inspect $ids; }'
-
-
 class ActionModule(QuaiAction):
     """The action."""
 
@@ -47,7 +43,11 @@ class ActionModule(QuaiAction):
 
     def _present(self, args: dict[str, Any]) -> dict[str, Any]:
         if not args["context"]:
-            raise Refused("No context is given.", "There is nothing to build the image from.", "Set it to a directory with a Dockerfile.")
+            raise Refused(
+                "No context is given.",
+                "There is nothing to build the image from.",
+                "Set it to a directory with a Dockerfile.",
+            )
         root = contexts.checked(args["context"], args["dockerfile"])
         build_args = {key: str(value) for key, value in args["build_args"].items()}
         text = (root / args["dockerfile"]).read_text(encoding="utf-8")
@@ -58,13 +58,17 @@ class ActionModule(QuaiAction):
 
         name = args["name"]
         answers = self.read(
-            {"version": quote(["docker", "version", "--format", "{{.Server.Version}}"]), "friendly": inspect_images(name)}
+            {"version": VERSION, "friendly": inspect_images(name)}
             | {f"base {reference}": inspect_images(reference) for reference in dockerfile.bases}
             | ({"fallback": inspect_images(fallback)} if fallback else {})
             | {"labelled": labelled_images(name)}
         )
-        self._refuse_no_engine(answers["version"])
-        found = {key: next(iter(state.images(answer.stdout)), None) for key, answer in answers.items() if key not in ("version", "labelled")}
+        engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=self._task.check_mode)
+        found = {
+            key: next(iter(state.images(answer.stdout)), None)
+            for key, answer in answers.items()
+            if key not in ("version", "labelled")
+        }
 
         bases: dict[str, str] = {}
         origins: list[str] = []
@@ -80,9 +84,16 @@ class ActionModule(QuaiAction):
             )
             if choice.ways and self._task.check_mode:
                 ways = " or, where no registry can be reached, ".join(
-                    f"pull {reference}" if way == "pull" else f"make {fallback} from Debian packages" for way in choice.ways
+                    f"pull {reference}" if way == "pull" else f"make {fallback} from Debian packages"
+                    for way in choice.ways
                 )
-                return {"changed": True, "plan": [ways, f"build {name}"], "image": name, "base": choice.reference, "base_origin": "not here yet"}
+                return {
+                    "changed": True,
+                    "plan": [ways, f"build {name}"],
+                    "image": name,
+                    "base": choice.reference,
+                    "base_origin": "not here yet",
+                }
             used, image_id, origin = self._obtain(choice, args["base_runtime"])
             bases[used] = image_id
             origins.append(origin)
@@ -94,7 +105,13 @@ class ActionModule(QuaiAction):
         labelled = state.images(answers["labelled"].stdout)
         tagged = next((image for image in labelled if f"{name}:{tag}" in image.tags), None)
         plan = planning.plan_image(name, tag, found["friendly"], tagged)
-        result = planned(plan, image=f"{name}:{tag}", base=", ".join(bases), base_origin="; ".join(origins), image_id=tagged.id if tagged else "")
+        result = planned(
+            plan,
+            image=f"{name}:{tag}",
+            base=", ".join(bases),
+            base_origin="; ".join(origins),
+            image_id=tagged.id if tagged else "",
+        )
         if self._task.check_mode or not plan.steps:
             return result
         if tagged is None:
@@ -106,21 +123,15 @@ class ActionModule(QuaiAction):
         answer = self.command(["docker", "image", "inspect", "--format", "{{.Id}}", f"{name}:{tag}"])
         return result | {"image_id": answer.stdout.strip()}
 
-    def _refuse_no_engine(self, version: Answer) -> None:
-        if version.ok:
-            refuse_old_engine(state.engine_version(version.stdout))
-        elif not self._task.check_mode:  # on a bare host, check mode predicts what follows the installation
-            raise Refused(
-                f"Docker does not answer on {self._host}: {version.stderr or 'no docker command'}.",
-                "Images are built by the host's engine.",
-                "Run playbooks/hosts.yml (role docker_engine), or point DOCKER_HOST at a running engine.",
-            )
-
     def _obtain(self, choice: planning.Base, runtime: str) -> tuple[str, str, str]:
         """Return the base's name, its id and a few words on where it came from, after getting it where it is not here."""
         if not choice.ways and choice.image:
             made = choice.reference.startswith("quai/")
-            return choice.reference, choice.image.id, f"{choice.reference}, {'made of Debian packages' if made else 'on the host'}"
+            return (
+                choice.reference,
+                choice.image.id,
+                f"{choice.reference}, {'made of Debian packages' if made else 'on the host'}",
+            )
         reason = ""
         for way in choice.ways:
             if way == "pull":
@@ -131,7 +142,9 @@ class ActionModule(QuaiAction):
                 reason = answer.stderr.splitlines()[-1] if answer.stderr else f"exit code {answer.rc}"
                 if not planning.UNREACHABLE.search(reason) or choice.ways == ("pull",):
                     if choice.image:
-                        self.say(f"{choice.reference} could not be pulled again ({reason}); going on with the one on the host")
+                        self.say(
+                            f"{choice.reference} could not be pulled again ({reason}); going on with the one on the host"
+                        )
                         return choice.reference, choice.image.id, f"{choice.reference}, on the host"
                     raise Refused(
                         f"The base image {choice.reference} could not be pulled: {reason}.",
@@ -145,16 +158,28 @@ class ActionModule(QuaiAction):
 
     def _from_debian(self, runtime: str, reason: str) -> tuple[str, str, str]:
         name = base_image.base_image(runtime).name
-        self.say(f"no registry can be reached ({reason}): {name} is made from Debian packages" if reason else f"{name} is made from Debian packages")
+        self.say(
+            f"no registry can be reached ({reason}): {name} is made from Debian packages"
+            if reason
+            else f"{name} is made from Debian packages"
+        )
         if not self.command(["sh", "-c", "command -v mmdebstrap"]).ok:
             package = {"name": "mmdebstrap", "install_recommends": False, "update_cache": True}
             module = self._execute_module("ansible.builtin.apt", package, task_vars=self._task_vars)
             if module.get("failed"):
-                raise Refused(f"mmdebstrap could not be installed: {module.get('msg')}.", "It makes the base image.", "Check the host's apt sources.")
+                raise Refused(
+                    f"mmdebstrap could not be installed: {module.get('msg')}.",
+                    "It makes the base image.",
+                    "Check the host's apt sources.",
+                )
         with self.long_step("about a minute, once"):
             answer = self.fragment(base_image.script(runtime))
         if not answer.ok:
-            raise Refused(f"{name} could not be made: {answer.stderr}.", "The image starts from it.", "See the message above; the choice is myapp_base_source.")
+            raise Refused(
+                f"{name} could not be made: {answer.stderr}.",
+                "The image starts from it.",
+                "See the message above; the choice is myapp_base_source.",
+            )
         return name, self._id(name), f"{name}, made of Debian packages"
 
     def _id(self, reference: str) -> str:
@@ -209,16 +234,21 @@ class ActionModule(QuaiAction):
             self._remove_tmp_path(directory)
         if not answer.ok:
             last = "\n".join([*answer.stdout.splitlines()[-30:], answer.stderr])
-            raise AnsibleError(f"{self._host}: the image {reference} could not be built; nothing that runs was touched. The last lines:\n{last}")
+            raise AnsibleError(
+                f"{self._host}: the image {reference} could not be built; nothing that runs was touched. The last lines:\n{last}"
+            )
 
     def _prune(self, name: str, tag: str, keep: int) -> None:
-        answers = self.read({"labelled": labelled_images(name), "containers": image_users()})
+        answers = self.read({"labelled": labelled_images(name), "containers": ALL_CONTAINERS})
         in_use = [container.image_id for container in state.containers(answers["containers"].stdout)]
         for step in planning.plan_prune(name, tag, state.images(answers["labelled"].stdout), in_use, keep).steps:
             self.take([step])
 
     def _absent(self, args: dict[str, Any]) -> dict[str, Any]:
-        answers = self.read({"labelled": labelled_images(args["name"]), "containers": image_users()})
+        answers = self.read(
+            {"version": VERSION, "labelled": labelled_images(args["name"]), "containers": ALL_CONTAINERS}
+        )
+        engine_answers(answers["version"], self._host, may_be_missing=True, check_mode=self._task.check_mode)
         in_use = {container.image_id: container.name for container in state.containers(answers["containers"].stdout)}
         plan: Plan = planning.plan_absent(args["name"], state.images(answers["labelled"].stdout), in_use)
         if not self._task.check_mode:

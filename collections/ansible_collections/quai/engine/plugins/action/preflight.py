@@ -36,34 +36,51 @@ class ActionModule(QuaiAction):
         return {"failed": True, "problems": problems, "msg": f"Nothing was changed on {self._host}:\n{listed}"}
 
     def _inputs(self, args: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
-        options: dict[str, Any] = dict(yaml.safe_load(Path(args["vocabulary"]).read_text(encoding="utf-8"))["vocabulary"])
+        options: dict[str, Any] = dict(
+            yaml.safe_load(Path(args["vocabulary"]).read_text(encoding="utf-8"))["vocabulary"]
+        )
         prefixes = ["myapp_", *(f"{role}_" for role in args["roles"])]
         for role in args["roles"]:
             spec = Path(args["roles_directory"], role, "meta", "argument_specs.yml")
             for entry in yaml.safe_load(spec.read_text(encoding="utf-8"))["argument_specs"].values():
                 options.update(entry["options"])
         names = [name for name in task_vars if name.startswith(tuple(prefixes))]
-        return inputs.strangers(names, options, prefixes) + inputs.unfit(options, lambda name: self._templar.template(task_vars[name]), names)
+        return inputs.strangers(names, options, prefixes) + inputs.unfit(
+            options, lambda name: self._templar.template(task_vars[name]), names
+        )
 
     @staticmethod
     def _address(args: dict[str, Any]) -> list[str]:
         problems = []
         if not 1 <= args["port"] <= 65535:
-            problems.append(f"Port {args['port']} is out of range: TCP has the ports 1 to 65535. Set myapp_port to one of them.")
+            problems.append(
+                f"Port {args['port']} is out of range: TCP has the ports 1 to 65535. Set myapp_port to one of them."
+            )
         try:
             ipaddress.ip_address(args["address"])
         except ValueError:
-            problems.append(f"{args['address']!r} is no IP address. Set myapp_address to one of the host's, or to 0.0.0.0 for all of them.")
+            problems.append(
+                f"{args['address']!r} is no IP address. Set myapp_address to one of the host's, or to 0.0.0.0 for all of them."
+            )
         return problems
 
     def _of_the_host(self, args: dict[str, Any]) -> list[str]:
         publishing = ["docker", "ps", "--filter", f"publish={args['port']}", "--format", "{{.Names}}"]
-        answers = self.read({"user": "id -u; id -un", "listening": ports.LISTENING, "publishing": quote(publishing), "space": free_space(args["directory"])})
+        answers = self.read(
+            {
+                "user": "id -u; id -un",
+                "listening": ports.LISTENING,
+                "publishing": quote(publishing),
+                "space": free_space(args["directory"]),
+            }
+        )
         user = answers["user"].stdout.split()
         if user[:1] != ["0"]:
             return [
-                f"Quai works as {user[-1] if user else 'an unknown user'} on {self._host}, not as root. Packages, services and the data directory need root. "
-                "Run the play with become (and --ask-become-pass where sudo asks), or connect as root."
+                (
+                    f"Quai works as {user[-1] if user else 'an unknown user'} on {self._host}, not as root. Packages, services and the data directory need root. "
+                    "Run the play with become (and --ask-become-pass where sudo asks), or connect as root."
+                )
             ]
         problems = self._port(args, answers["listening"], answers["publishing"])
         return problems + space_problem(answers["space"], args["directory"], args["free_mib"])
@@ -73,8 +90,12 @@ class ActionModule(QuaiAction):
         names = publishing.stdout.split()
         if not taken or args["container"] in names:
             return []
-        who = ", ".join([f"container {name}" for name in names]) or ", ".join(self.fragment(ports.owner_of(taken)).stdout.strip().splitlines())
+        who = ", ".join([f"container {name}" for name in names]) or ", ".join(
+            self.fragment(ports.owner_of(taken)).stdout.strip().splitlines()
+        )
         return [
-            f"Port {args['port']} is already taken by {who or 'another program'}, on {taken.address}. "
-            "Stop that program, or set another port (myapp_port) or address (myapp_address)."
+            (
+                f"Port {args['port']} is already taken by {who or 'another program'}, on {taken.address}. "
+                "Stop that program, or set another port (myapp_port) or address (myapp_address)."
+            )
         ]

@@ -6,10 +6,11 @@ import ipaddress
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_release as planning, ports, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, Step, refuse_old_engine
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, Step
 from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION, engine_answers
 
 
 class ActionModule(QuaiAction):
@@ -21,22 +22,16 @@ class ActionModule(QuaiAction):
         names = [name, f"{name}-candidate", f"{name}-next", f"{name}-previous"]
         answers = self.read(
             {
-                "version": quote(["docker", "version", "--format", "{{.Server.Version}}"]),
+                "version": VERSION,
                 "containers": quote(["docker", "container", "inspect", *names]),
                 "source": quote(["docker", "container", "inspect", args["volumes_from"] or name]),
                 "image": quote(["docker", "image", "inspect", args["image"]]),
                 "listening": ports.LISTENING,
             }
         )
-        engine = answers["version"]
-        if engine.ok:
-            refuse_old_engine(state.engine_version(engine.stdout))
-        elif not self._task.check_mode:
-            raise Refused(
-                f"Docker does not answer on {self._host}: {engine.stderr or 'no docker command'}.",
-                "It runs the release.",
-                "Run playbooks/hosts.yml (role docker_engine), or point DOCKER_HOST at a running engine.",
-            )
+        engine_answers(
+            answers["version"], self._host, may_be_missing=args["state"] == "absent", check_mode=self._task.check_mode
+        )
         found = state.containers(answers["containers"].stdout)
         actual = planning.Actual(*(state.by_name(found, each) for each in names))
         if args["state"] == "absent":
@@ -53,14 +48,19 @@ class ActionModule(QuaiAction):
         self._refuse_taken_port(wanted, actual.current or actual.previous, answers["listening"])
         plan = planning.plan_release(actual, wanted, self._volume_mismatch(actual.current, source, wanted))
         if plan.steps and not self._task.check_mode:
-            self.take(plan.steps, lambda step, _answer: self._evidence(step, wanted, args["log_file"], actual.current is not None))
+            self.take(
+                plan.steps,
+                lambda step, _answer: self._evidence(step, wanted, args["log_file"], actual.current is not None),
+            )
         return planned(plan, release=wanted.digest)
 
     @staticmethod
     def _refuse_missing(args: dict[str, Any], image: state.Image | None, source: state.Container | None) -> None:
         if image is None:
             raise Refused(
-                f"There is no image {args['image']!r} on the host.", "The release runs from it.", "Build it first (role app_image, playbooks/images.yml)."
+                f"There is no image {args['image']!r} on the host.",
+                "The release runs from it.",
+                "Build it first (role app_image, playbooks/images.yml).",
             )
         if args["volumes_from"] and source is None:
             raise Refused(
@@ -73,12 +73,18 @@ class ActionModule(QuaiAction):
     def _wanted(args: dict[str, Any], image: state.Image | None) -> planning.Wanted:
         for key in ("port", "container_port"):
             if not 1 <= args[key] <= 65535:
-                raise Refused(f"{key} {args[key]} is out of range.", "TCP has the ports 1 to 65535.", f"Set app_web_{key} to one of them.")
+                raise Refused(
+                    f"{key} {args[key]} is out of range.",
+                    "TCP has the ports 1 to 65535.",
+                    f"Set app_web_{key} to one of them.",
+                )
         try:
             address = str(ipaddress.ip_address(args["address"]))
         except ValueError:
             raise Refused(
-                f"{args['address']!r} is no IP address.", "The port is published on one of the host's addresses.", "Use 0.0.0.0 for all, 127.0.0.1 for none but the host."
+                f"{args['address']!r} is no IP address.",
+                "The port is published on one of the host's addresses.",
+                "Use 0.0.0.0 for all, 127.0.0.1 for none but the host.",
             ) from None
         volumes_from = args["volumes_from"]
         return planning.Wanted(
@@ -119,10 +125,14 @@ class ActionModule(QuaiAction):
         answers = self.read(
             {
                 "owner": ports.owner_of(taken),
-                "container": quote(["docker", "ps", "--filter", f"publish={wanted.port}", "--format", "container {{.Names}}"]),
+                "container": quote(
+                    ["docker", "ps", "--filter", f"publish={wanted.port}", "--format", "container {{.Names}}"]
+                ),
             }
         )
-        who = ", ".join((answers["container"].stdout.strip() or answers["owner"].stdout.strip() or "another program").splitlines())
+        who = ", ".join(
+            (answers["container"].stdout.strip() or answers["owner"].stdout.strip() or "another program").splitlines()
+        )
         raise Refused(
             f"Port {wanted.port} of {self._host} is already taken by {who}, on {taken.address}.",
             f"{wanted.name} could not be reached there.",
@@ -130,7 +140,9 @@ class ActionModule(QuaiAction):
         )
 
     @staticmethod
-    def _volume_mismatch(current: state.Container | None, source: state.Container | None, wanted: planning.Wanted) -> str:
+    def _volume_mismatch(
+        current: state.Container | None, source: state.Container | None, wanted: planning.Wanted
+    ) -> str:
         """Return the data that the serving container has mounted, where the data volume's container has another."""
         if not (current and source):
             return ""
@@ -146,13 +158,34 @@ class ActionModule(QuaiAction):
         }
         if log_file:
             sections["log"] = quote(
-                ["docker", "run", "--rm", "--network", "none", "--volumes-from", name, "--entrypoint", "tail", wanted.image_id, "-n", "15", log_file]
+                [
+                    "docker",
+                    "run",
+                    "--rm",
+                    "--network",
+                    "none",
+                    "--volumes-from",
+                    name,
+                    "--entrypoint",
+                    "tail",
+                    wanted.image_id,
+                    "-n",
+                    "15",
+                    log_file,
+                ]
             )
         answers = self.read(sections)
-        lines = [f"The release {wanted.digest} of {wanted.image} is removed again" + ("; the one before serves on." if had_one else ".")]
+        lines = [
+            f"The release {wanted.digest} of {wanted.image} is removed again"
+            + ("; the one before serves on." if had_one else ".")
+        ]
         if container := state.by_name(state.containers(answers["container"].stdout), name):
             killed = "yes" if container.oom_killed else "no"
-            lines.append(f"{name}: exit code {container.exit_code}, out of memory: {killed}, running: {container.running}. {container.error}".rstrip(" "))
+            lines.append(
+                f"{name}: exit code {container.exit_code}, out of memory: {killed}, running: {container.running}. {container.error}".rstrip(
+                    " "
+                )
+            )
         for title, key in (("Its last output", "output"), (f"The end of {log_file}", "log")):
             if key in answers and answers[key].stdout.strip():
                 lines += [f"{title}:", *(f"  {line}" for line in answers[key].stdout.strip().splitlines())]

@@ -122,7 +122,7 @@ def base_image(runtime: str) -> BaseImage:
 
 # The candidates: every `deb` address of the host's apt configuration, one a line, in its order.
 # Which of them serve Debian is asked of the address itself, for a name proves nothing.
-_ADDRESSES = r"""
+ADDRESSES_AWK = r"""
 function emit(uri) { if (uri ~ /^(https?|ftp|file|copy|mirror\+file):/ && !(uri in seen)) { seen[uri]; print uri } }
 function flush_stanza(  n, i, part) {
     if (types ~ /(^|[ \t])deb([ \t]|$)/ && tolower(enabled) !~ /^[ \t]*(no|false|0|off)[ \t]*$/) {
@@ -163,7 +163,8 @@ die() { echo "base image: $*" >&2; exit 1; }
 
 [ "$(id -u)" = 0 ] || die "building @NAME@ needs root on the host"
 for tool in mmdebstrap docker apt-config awk; do
-    command -v "$tool" >/dev/null || die "'$tool' is missing on the host; apt-get install it, or name a base image that can be pulled"
+    command -v "$tool" >/dev/null ||
+        die "'$tool' is missing on the host; install it with apt-get, or name a base image that can be pulled"
 done
 [ -r @KEYRING@ ] || die "@KEYRING@ is missing on the host: apt-get install debian-archive-keyring"
 
@@ -187,11 +188,13 @@ chmod 755 "$work" # apt's own user must get through
 cat > "$work/addresses.awk" <<'EOF_AWK'
 @ADDRESSES@
 EOF_AWK
+list='' parts=''
+eval "$(apt-config shell list Dir::Etc::sourcelist/f parts Dir::Etc::sourceparts/d)"
 set --
-for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+for file in "$list" "${parts%/}"/*.list "${parts%/}"/*.sources; do
     [ ! -r "$file" ] || set -- "$@" "$file"
 done
-[ $# -gt 0 ] || die "no apt sources on this host (/etc/apt/sources.list, sources.list.d)"
+[ $# -gt 0 ] || die "no apt sources on this host: neither $list nor anything in $parts"
 awk -f "$work/addresses.awk" "$@" | while read -r uri; do
     case "$uri" in
         # Cloud images name a file that lists the mirrors.
@@ -216,7 +219,11 @@ find_mirror() {
 }
 
 mirror=$(find_mirror @SUITE@)
-[ -n "$mirror" ] || die "none of this host's apt addresses serves Debian @SUITE@ (asked: $(tr '\n' ' ' < "$work/addresses")). Add a Debian mirror that does, or name a base image that can be pulled"
+if [ -z "$mirror" ]; then
+    asked=$(paste -s -d ' ' "$work/addresses")
+    die "none of this host's apt addresses serves Debian @SUITE@ (asked: ${asked:-none}). Add a Debian mirror that does," \
+        "or name a base image that can be pulled"
+fi
 serves "$mirror" @SUITE@ || die "$mirror stopped answering"
 # The same archive state gives the same files.
 SOURCE_DATE_EPOCH=$(date -u -d "$(sed -n 's/^Date: //p' "$work/InRelease")" +%s)
@@ -262,7 +269,11 @@ rm "$root/tmp/customize"
 # The host's: its resolver, its name, its way to the mirror. Docker gives a container its own.
 rm -f "$root/etc/resolv.conf" "$root/etc/hostname" "$root/etc/apt/apt.conf.d/99mmdebstrap"
 sed -i -E 's#(://)[^/@ ]*@#\1#' "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/* 2>/dev/null || :
-rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old "$root"/var/log/* "$root"/root/.cache "$root"/tmp/*
+for left in 'var/lib/apt/lists/*' 'var/cache/apt/*' 'var/cache/debconf/*-old' 'var/lib/dpkg/*-old' 'var/log/*' \
+    root/.cache 'tmp/*'; do
+    # shellcheck disable=SC2086 # patterns
+    (cd "$root" && rm -rf $left)
+done
 : > "$root/etc/machine-id"
 EOF_CUSTOMIZE
 
@@ -314,7 +325,7 @@ def render(base: BaseImage) -> str:
         "IMPORTS": ", ".join(base.imports),
         "CUSTOMIZE": base.customize.strip(),
         "DPKG_OPTIONS": "".join(f"    --dpkgopt={shlex.quote(option)} \\\n" for option in options),
-        "ADDRESSES": _ADDRESSES.strip(),
+        "ADDRESSES": ADDRESSES_AWK.strip(),
     }
     return re.sub(r"@([A-Z_]+)@", lambda match: words[match.group(1)], _SCRIPT)
 

@@ -18,7 +18,11 @@ def strangers(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str
     for name in sorted(names):
         if name.startswith(prefixes) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            sentences.append(f"There is no variable {name}" + (f"; did you mean {near[0]}?" if near else ".") + " Remove it or correct its name.")
+            sentences.append(
+                f"There is no variable {name}"
+                + (f"; did you mean {near[0]}?" if near else ".")
+                + " Remove it or correct its name."
+            )
     return sentences
 
 
@@ -31,7 +35,7 @@ def unfit(options: Mapping[str, Mapping[str, Any]], value_of: Callable[[str], An
     for name in sorted(set(options) & set(names)):
         try:
             value = value_of(name)
-        except Exception as error:  # whatever a template can raise is the operator's to read
+        except Exception as error:  # noqa: BLE001 - whatever a template raises is the operator's to read
             sentences.append(f"{name} cannot be worked out: {error}")
             continue
         option = {key: options[name][key] for key in KEYS if key in options[name]}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, refuse_old_engine
@@ -169,6 +169,10 @@ class Changes:
     arguments: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     purge: str = ""
+
+    def record_back(self, former: Record) -> Record:
+        """Return the record of a change whose daemon.json had to be put back: packages and users stay, keys do not."""
+        return replace(self.record, keys=former.keys, before=former.before)
 
 
 def docker_command() -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, step
 from ansible_collections.quai.engine.plugins.module_utils.state import Container, Mount, Volume
 
-TOKEN_FILE = ".quai-volume"
+TOKEN_FILE = ".quai-volume"  # noqa: S105 - a file's name
 """File in the volume that holds the volume's token; every user may read it, none but root may write it."""
 
 LABEL_DATA = "quai.data"
@@ -62,8 +62,24 @@ def plan_data(actual: Actual, wanted: Wanted, token: str) -> Plan:
         steps.append(step(f"have the directory {wanted.directory}, owned by {wanted.uid}:{wanted.gid}", *own))
     if actual.volume is None:
         options = [word for pair in _options(wanted).items() for word in ("--opt", "=".join(pair))]
-        words = ["docker", "volume", "create", "--driver", "local", *options, "--label", f"{LABEL_DATA}={wanted.name}", wanted.name]
-        steps.append(step(f"create the volume {wanted.name} in {wanted.directory}", *words, undo=["docker", "volume", "rm", wanted.name]))
+        words = [
+            "docker",
+            "volume",
+            "create",
+            "--driver",
+            "local",
+            *options,
+            "--label",
+            f"{LABEL_DATA}={wanted.name}",
+            wanted.name,
+        ]
+        steps.append(
+            step(
+                f"create the volume {wanted.name} in {wanted.directory}",
+                *words,
+                undo=["docker", "volume", "rm", wanted.name],
+            )
+        )
     if actual.container is None:
         words = ["docker", "create", "--name", wanted.name, "--label", f"{LABEL_DATA}={wanted.name}"]
         words += ["--network", "none", "-v", f"{wanted.name}:{wanted.path}", wanted.image, "true"]
@@ -72,7 +88,11 @@ def plan_data(actual: Actual, wanted: Wanted, token: str) -> Plan:
         steps.append(step(f"keep {wanted.directory} to {wanted.uid}:{wanted.gid}", *own))
     current = actual.token or actual.registered or token
     if not actual.token:
-        steps.append(_write(f"write the volume's token into {wanted.directory}", current, f"{wanted.directory}/{TOKEN_FILE}", "0444"))
+        steps.append(
+            _write(
+                f"write the volume's token into {wanted.directory}", current, f"{wanted.directory}/{TOKEN_FILE}", "0444"
+            )
+        )
     if actual.registered != current:
         steps.append(_write(f"remember the volume's token in {wanted.register}", current, wanted.register, "0444"))
     before = {
@@ -123,7 +143,11 @@ def plan_absent(actual: Actual, wanted: Wanted, purge: str) -> Plan:
         if actual.volume:
             steps.append(step(f"remove the volume {wanted.name}", "docker", "volume", "rm", wanted.name))
         if actual.owner:
-            steps.append(step(f"destroy the data in {wanted.directory}", "rm", "-rf", "--one-file-system", "--", wanted.directory))
+            steps.append(
+                step(
+                    f"destroy the data in {wanted.directory}", "rm", "-rf", "--one-file-system", "--", wanted.directory
+                )
+            )
         if actual.registered:
             steps.append(step(f"forget the volume's token in {wanted.register}", "rm", "-f", "--", wanted.register))
     before = {"container": "present" if actual.container else "absent", "data": "kept" if actual.owner else "absent"}
@@ -136,7 +160,9 @@ def _options(wanted: Wanted) -> dict[str, str]:
 
 
 def _write(title: str, text: str, path: str, mode: str) -> Step:
-    script = 'umask 022; mkdir -p "${2%/*}" && printf "%s\\n" "$1" > "$2.new" && chmod "$3" "$2.new" && mv "$2.new" "$2"'
+    script = (
+        'umask 022; mkdir -p "${2%/*}" && printf "%s\\n" "$1" > "$2.new" && chmod "$3" "$2.new" && mv "$2.new" "$2"'
+    )
     return step(title, "sh", "-c", script, "sh", text, path, mode, undo=["rm", "-f", "--", path])
 
 
@@ -177,7 +203,9 @@ def _refuse_foreign(container: Container, mount: Mount | None, wanted: Wanted) -
             "It is not the volume container that consumers expect.",
             "Rename or remove it, or choose another app_data_name or app_data_path.",
         )
-    kind = "an anonymous volume" if mount.anonymous else f"the volume {mount.name}" if mount.name else "a host directory"
+    kind = (
+        "an anonymous volume" if mount.anonymous else f"the volume {mount.name}" if mount.name else "a host directory"
+    )
     return Refused(
         f"The container {container.name} holds {wanted.path} in {kind}: {mount.source}.",
         f"Quai keeps it in the volume {wanted.name} in {wanted.directory}; a new volume beside it would start empty.",
@@ -186,7 +214,9 @@ def _refuse_foreign(container: Container, mount: Mount | None, wanted: Wanted) -
     )
 
 
-def _refuse_split(container: Container, ours: Mount | None, mounted: Sequence[tuple[Container, Mount]], wanted: Wanted) -> Refused:
+def _refuse_split(
+    container: Container, ours: Mount | None, mounted: Sequence[tuple[Container, Mount]], wanted: Wanted
+) -> Refused:
     own = f"{container.name}: {ours.source if ours else 'nothing'}"
     return Refused(
         f"{container.name} and its consumers hold different data at {wanted.path}: {own}; {_evidence(mounted)}.",
@@ -216,4 +246,7 @@ def _refuse_lost_directory(actual: Actual, wanted: Wanted) -> None:
 
 
 def _evidence(mounted: Sequence[tuple[Container, Mount]]) -> str:
-    return "; ".join(f"{container.name} ({'running' if container.running else 'stopped'}) mounts {mount.source}" for container, mount in mounted)
+    return "; ".join(
+        f"{container.name} ({'running' if container.running else 'stopped'}) mounts {mount.source}"
+        for container, mount in mounted
+    )

@@ -35,7 +35,9 @@ class Base:
     ways: tuple[Literal["pull", "debian"], ...] = ()
 
 
-def choose_base(source: Source, reference: str, pulled: Image | None, fallback: str, built: Image | None, refresh: bool) -> Base:
+def choose_base(
+    source: Source, reference: str, pulled: Image | None, fallback: str, built: Image | None, refresh: bool
+) -> Base:
     """Return where the base comes from.
 
     reference: the name a registry has it under; fallback: the name of the image made of Debian packages, empty where

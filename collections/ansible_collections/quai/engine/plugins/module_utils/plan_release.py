@@ -41,11 +41,11 @@ while :; do
     sleep 0.2
 done
 """
-_PROVE_TOKEN = """\
+_SAME_DATA = """\
 want=$(cat "$1") && have=$(docker exec "$2" cat "$3") || { echo "the volume's token cannot be read"; exit 1; }
 [ "$want" = "$have" ] || { echo "the container sees another volume: its token is $have, this host remembers $want"; exit 1; }
 """
-_PROVE_WRITE = 'f="$1/.quai-write-$$"; : > "$f" && rm -f "$f"'
+_CAN_WRITE = 'f="$1/.quai-write-$$"; : > "$f" && rm -f "$f"'
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,16 @@ class Wanted:
         """Return the options of `docker create` that make the release what it is: all but name, port and restart policy."""
         health = quote(["python", "-c", PROBE, str(self.container_port), self.health_path])
         words = ["--label", f"{LABEL_APP}={self.name}", "--user", self.user, "--stop-timeout", str(self.stop_timeout)]
-        words += ["--health-cmd", health, "--health-interval", f"{self.health_interval}s", "--health-timeout", "10s", "--health-retries", "3"]
+        words += [
+            "--health-cmd",
+            health,
+            "--health-interval",
+            f"{self.health_interval}s",
+            "--health-timeout",
+            "10s",
+            "--health-retries",
+            "3",
+        ]
         words += ["--memory", str(self.memory)] if self.memory else []
         words += ["--pids-limit", str(self.pids)] if self.pids else []
         words += ["--read-only"] if self.read_only else []
@@ -183,7 +192,9 @@ def _heal(actual: Actual, wanted: Wanted) -> tuple[tuple[Step, ...], Container |
         steps.append(step(f"remove {previous.name}, left by an interrupted run", "docker", "rm", "-f", previous.name))
         return tuple(steps), current
     if current is not None:
-        steps.append(step(f"remove {current.name}, which an interrupted run did not prove", "docker", "rm", "-f", current.name))
+        steps.append(
+            step(f"remove {current.name}, which an interrupted run did not prove", "docker", "rm", "-f", current.name)
+        )
     steps.append(step(f"bring {previous.name} back", "docker", "rename", previous.name, wanted.name))
     if not previous.running:
         steps.append(step(f"start {wanted.name}", "docker", "start", wanted.name))
@@ -198,10 +209,10 @@ def _wait(wanted: Wanted, name: str) -> Step:
 def _prove_data(wanted: Wanted, name: str) -> list[Step]:
     if not wanted.volumes_from:
         return []
-    write = ["docker", "exec", name, "sh", "-c", _PROVE_WRITE, "sh", wanted.data_path]
+    write = ["docker", "exec", name, "sh", "-c", _CAN_WRITE, "sh", wanted.data_path]
     steps = [step(f"prove that {name} can write to {wanted.data_path}", *write)]
     if wanted.token_register:
-        words = ["sh", "-c", _PROVE_TOKEN, "sh", wanted.token_register, name, wanted.token_path]
+        words = ["sh", "-c", _SAME_DATA, "sh", wanted.token_register, name, wanted.token_path]
         steps.append(step(f"prove that {name} sees the same data as ever", *words))
     return steps
 
@@ -221,16 +232,48 @@ def _replace(wanted: Wanted, current: Container) -> list[Step]:
     serving = current.running and not current.restarting
     again = ["docker", "start", name] if serving else []
     return [
-        step(f"create {candidate} of {wanted.image}", *wanted.create(candidate, serving=False), undo=["docker", "rm", "-f", candidate]),
+        step(
+            f"create {candidate} of {wanted.image}",
+            *wanted.create(candidate, serving=False),
+            undo=["docker", "rm", "-f", candidate],
+        ),
         step(f"start {candidate}", "docker", "start", candidate),
         _wait(wanted, candidate),
         *_prove_data(wanted, candidate),
         step(f"remove {candidate}, which has proven the release", "docker", "rm", "-f", candidate),
         step(f"create {following}", *wanted.create(following, serving=True), undo=["docker", "rm", "-f", following]),
-        step(f"stop {name}, letting it finish its requests", "docker", "stop", "-t", str(wanted.stop_timeout), name, undo=again),
-        step(f"rename {name} to {previous}", "docker", "rename", name, previous, undo=["docker", "rename", previous, name]),
-        step(f"rename {following} to {name}", "docker", "rename", following, name, undo=["docker", "rename", name, following]),
-        step(f"start {name} on {wanted.address}:{wanted.port}", "docker", "start", name, undo=["docker", "stop", "-t", "1", name]),
+        step(
+            f"stop {name}, letting it finish its requests",
+            "docker",
+            "stop",
+            "-t",
+            str(wanted.stop_timeout),
+            name,
+            undo=again,
+        ),
+        step(
+            f"rename {name} to {previous}",
+            "docker",
+            "rename",
+            name,
+            previous,
+            undo=["docker", "rename", previous, name],
+        ),
+        step(
+            f"rename {following} to {name}",
+            "docker",
+            "rename",
+            following,
+            name,
+            undo=["docker", "rename", name, following],
+        ),
+        step(
+            f"start {name} on {wanted.address}:{wanted.port}",
+            "docker",
+            "start",
+            name,
+            undo=["docker", "stop", "-t", "1", name],
+        ),
         _wait(wanted, name),
         step(f"remove {previous}", "docker", "rm", previous),
     ]
@@ -251,5 +294,9 @@ def bytes_of(text: str) -> int:
     """Return a size like Docker's ("512m", "1g", "1048576") in bytes, 0 for none. Raises Refused for anything else."""
     match = re.fullmatch(r"(\d+)([bkmg]?)b?", text.strip().lower())
     if not match:
-        raise Refused(f"{text!r} is no size.", "It limits the container's memory.", "Write a number with b, k, m or g, such as 512m.")
-    return int(match[1]) * 1024 ** "bkmg".index(match[2] or "b")
+        raise Refused(
+            f"{text!r} is no size.",
+            "It limits the container's memory.",
+            "Write a number with b, k, m or g, such as 512m.",
+        )
+    return int(match[1]) << 10 * "bkmg".index(match[2] or "b")

@@ -35,8 +35,10 @@ def listeners(text: str) -> list[Listener]:
 
 def in_the_way(found: list[Listener], address: str, port: int) -> Listener | None:
     """Return the socket that keeps this address (an IP address; 0.0.0.0 or :: for all) and port from being published."""
-    every = {"0.0.0.0", "::"}
-    return next((each for each in found if each.port == port and (address in every or each.address in {address, *every})), None)
+    every = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+    return next(
+        (each for each in found if each.port == port and (address in every or each.address in {address, *every})), None
+    )
 
 
 def owner_of(listener: Listener) -> str:

@@ -12,6 +12,9 @@ ANONYMOUS = re.compile(r"[0-9a-f]{64}\Z")
 """The name Docker gives a volume nobody named."""
 
 
+EVERY = "0.0.0.0"  # noqa: S104 - how the engine writes "every address of the host"
+
+
 @dataclass(frozen=True)
 class Mount:
     """One mount of a container: a volume (name set) or a bind of a host directory (name empty)."""
@@ -89,7 +92,7 @@ def documents(text: str) -> list[dict[str, Any]]:
         return []
     found = json.loads(text)
     if not isinstance(found, list):
-        raise ValueError(f"docker inspect printed no list but {text[:80]!r}")
+        raise ValueError(f"docker inspect printed no list but {text[:80]!r}")  # noqa: TRY004 - it is the text that is wrong
     return [document for document in found if isinstance(document, dict)]
 
 
@@ -160,7 +163,7 @@ def _container(document: Mapping[str, Any]) -> Container:
 
 def _published(bindings: Mapping[str, Any]) -> tuple[tuple[str, int, int], ...]:
     found = [
-        (str(binding.get("HostIp") or "0.0.0.0"), int(binding.get("HostPort") or 0), int(port.split("/")[0]))
+        (str(binding.get("HostIp") or EVERY), int(binding.get("HostPort") or 0), int(port.split("/")[0]))
         for port, hosts in bindings.items()
         for binding in hosts or ()
     ]

@@ -124,7 +124,9 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
                 more = on_failure(step, answer) if on_failure else ""
                 self.take_back([*taken, step])
                 reason = "\n".join(part for part in (answer.stderr, answer.stdout.strip()) if part)
-                raise AnsibleError(f"{self._host}: could not {step.title} (exit code {answer.rc}): {reason}\n{more}".rstrip())
+                raise AnsibleError(
+                    f"{self._host}: could not {step.title} (exit code {answer.rc}): {reason}\n{more}".rstrip()
+                )
             taken.append(step)
 
     def take_back(self, taken: Sequence[Step]) -> None:

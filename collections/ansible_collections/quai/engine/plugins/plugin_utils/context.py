@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 from docker.utils.build import exclude_paths  # .dockerignore as the engine reads it, kept by Docker
 
@@ -33,7 +34,9 @@ def checked(context: str, dockerfile: str) -> Path:
     root = Path(context)
     remedy = "Point the variable at a directory with a Dockerfile; a relative path counts from the play's directory."
     if not root.is_dir():
-        raise Refused(f"The build context {context} is not a directory.", "There is nothing to build the image from.", remedy)
+        raise Refused(
+            f"The build context {context} is not a directory.", "There is nothing to build the image from.", remedy
+        )
     if not (root / dockerfile).is_file():
         raise Refused(f"The build context {context} has no {dockerfile}.", "It says how the image is built.", remedy)
     return root
@@ -64,16 +67,17 @@ def files(root: Path, dockerfile: str) -> list[str]:
     ignore = root / ".dockerignore"
     lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
     patterns = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    return sorted(set(exclude_paths(str(root), patterns, dockerfile=dockerfile)))
+    paths = sorted(set(exclude_paths(str(root), patterns, dockerfile=dockerfile)))
+    return [path for path in paths if not (root / path).is_socket()]  # as the engine's own client does
 
 
-def write_tar(root: Path, paths: list[str], target: BinaryIO) -> None:
+def write_tar(root: Path, paths: list[str], target: IO[bytes] | io.RawIOBase) -> None:
     """Write the paths as an uncompressed tar without times or owners, so that the same content makes the same bytes."""
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in paths:
             entry = archive.gettarinfo(str(root / path), arcname=path)
-            if entry is None:  # a socket: Docker leaves it out too
-                continue
+            if entry.islnk():  # a hard link is a matter of this checkout
+                entry.type, entry.linkname, entry.size = tarfile.REGTYPE, "", (root / path).stat().st_size
             entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, 0, "", ""
             entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
             if entry.isreg():
@@ -83,14 +87,14 @@ def write_tar(root: Path, paths: list[str], target: BinaryIO) -> None:
                 archive.addfile(entry)
 
 
-class _Hashing:
+class _Hashing(io.RawIOBase):
     """A file that keeps only the digest of what is written to it."""
 
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
         self._size = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Any) -> int:
         self.digest.update(data)
         self._size += len(data)
         return len(data)
@@ -102,7 +106,7 @@ class _Hashing:
 def context_digest(root: Path, paths: list[str]) -> str:
     """Return the sha256 (hex) of the context's tar, without writing it anywhere."""
     target = _Hashing()
-    write_tar(root, paths, target)  # type: ignore[arg-type]
+    write_tar(root, paths, target)
     return target.digest.hexdigest()
 
 
@@ -111,5 +115,10 @@ def image_digest(context: str, dockerfile: str, arguments: Mapping[str, str], ba
 
     context: digest of its tar; dockerfile: its path in the context; bases: image name to id (`sha256:...`).
     """
-    made_from = {"context": context, "dockerfile": dockerfile, "arguments": dict(arguments), "bases": sorted(bases.values())}
+    made_from = {
+        "context": context,
+        "dockerfile": dockerfile,
+        "arguments": dict(arguments),
+        "bases": sorted(bases.values()),
+    }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:12]

@@ -27,12 +27,18 @@ def space_problem(answer: Answer, directory: str, free_mib: int) -> list[str]:
         return [f"The free space of {directory} cannot be read ({answer.stderr or 'no answer of df'}). Check the path."]
     free, is_directory, writable, mounted = int(words[0]) // 1024, words[1], words[2], words[3]
     if is_directory != "yes":
-        return [f"The data directory {directory} is, or lies below, something that is no directory. Move it away, or {choose}."]
+        return [
+            f"The data directory {directory} is, or lies below, something that is no directory. Move it away, or {choose}."
+        ]
     if writable != "yes":
-        return [f"The data directory {directory} cannot be written (file system {mounted}). Remount it read-write, or {choose}."]
+        return [
+            f"The data directory {directory} cannot be written (file system {mounted}). Remount it read-write, or {choose}."
+        ]
     if free < free_mib:
         return [
-            f"The data directory {directory} has {free} MiB free on {mounted}, {free_mib} are asked for: on a full disk the application "
-            f"serves on but loses its log silently. Free some space, lower app_data_free_mib, or {choose}."
+            (
+                f"The data directory {directory} has {free} MiB free on {mounted}, {free_mib} are asked for: on a full disk the application "
+                f"serves on but loses its log silently. Free some space, lower app_data_free_mib, or {choose}."
+            )
         ]
     return []

@@ -1,0 +1,146 @@
+"""The main job on this very machine, by the commands of the README.
+
+The machine is left as it was found: a deployment that was here before stays (and is what the tests redeploy), an engine
+that was not here before goes again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path("/var/lib/myapp/data")
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def run(*words: str | Path, check: bool = True, seconds: int = 600) -> subprocess.CompletedProcess[str]:
+    """Run a command from the project's root and return it with its output, stderr merged in."""
+    environment = os.environ | {"PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(
+        [str(word) for word in words],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert not check or done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}"
+    return done
+
+
+def site(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run `ansible-playbook site.yml`."""
+    return run("ansible-playbook", "site.yml", *arguments, check=check)
+
+
+def playbook(name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run one of the playbooks by its name."""
+    return run("ansible-playbook", f"playbooks/{name}.yml", *arguments, check=check)
+
+
+def docker(*words: str, check: bool = True) -> str:
+    """Run the host's docker and return what it printed."""
+    return run("docker", *words, check=check).stdout.strip()
+
+
+def page(port: int = 80, path: str = "/") -> tuple[int, str]:
+    """Return status and body of a page of this machine; 0 where nothing listens."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def changes(done: subprocess.CompletedProcess[str]) -> int:
+    """Return the number of changed tasks of the recap."""
+    recap = next(line for line in done.stdout.splitlines() if line.startswith("localhost ") and "changed=" in line)
+    return int(recap.split("changed=")[1].split()[0])
+
+
+def host_state() -> dict[str, str]:
+    """Return all that a refused run may not touch: containers, images, volumes, data and the engine's options."""
+    have = shutil.which("dockerd") is not None
+    return {
+        "containers": docker("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}") if have else "",
+        "images": docker("images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}") if have else "",
+        "volumes": docker("volume", "ls", "-q") if have else "",
+        "data": "\n".join(sorted(f"{path} {path.stat().st_mode:o}" for path in DATA.rglob("*"))),
+        "engine": run("sh", "-c", "cat /etc/docker/daemon.json", check=False).stdout,
+    }
+
+
+@pytest.fixture(scope="session")
+def bare() -> bool:
+    """Whether this machine had no engine before the tests."""
+    return shutil.which("dockerd") is None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_host(bare: bool) -> Iterator[None]:
+    """Leave the machine as it was found."""
+    if os.geteuid() != 0:
+        pytest.exit(
+            "the end-to-end tests deploy on this machine and need root: run ./script/test with sudo", returncode=1
+        )
+    served = not bare and docker("ps", "-aq", "--filter", "name=^/web$", check=False) != ""
+    had_data = DATA.exists()
+    yield
+    if served:
+        site()
+        return
+    arguments = [] if had_data else ["-e", "teardown_data=myapp_data"]
+    playbook("teardown", *arguments, *(["-e", "teardown_engine=docker"] if bare else []))
+
+
+@pytest.fixture(scope="session")
+def deployed() -> subprocess.CompletedProcess[str]:
+    """The first run of ./script/deploy."""
+    return run("script/deploy", seconds=900)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    """A copy of the application's build context, to change."""
+    return Path(shutil.copytree(ROOT / "files/web", tmp_path / "web"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser, installed where it is missing."""
+    if not shutil.which("chromium"):
+        run("apt-get", "update", "-qq")
+        run(
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "apt-get",
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "chromium",
+        )
+    return "chromium"
+
+
+def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
+    """Return whether the condition comes true within the seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return condition()
