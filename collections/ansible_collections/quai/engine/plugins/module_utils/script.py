@@ -62,5 +62,5 @@ def _streams(text: str, marker: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in text.replace("\r\n", "\n").split(f"\n{marker} ")[1:]:
         name, _newline, body = part.partition("\n")
-        found[shlex.split(name)[0] if name else ""] = body
+        found[name] = body
     return found
