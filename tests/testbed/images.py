@@ -269,3 +269,11 @@ def up(suites: Iterable[str]) -> None:
     for failure in failures:
         if failure is not None:
             raise failure
+    _drop_replaced()
+
+
+def _drop_replaced() -> None:
+    """Remove host images that a newer recipe has taken the name from, unless a container still uses them."""
+    filters = ["--filter", "dangling=true", "--filter", f"label={_RECIPE_LABEL}"]
+    for image in docker("images", "-q", *filters).stdout.split():
+        docker("rmi", image, check=False)

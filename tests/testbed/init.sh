@@ -1,13 +1,15 @@
 #!/bin/sh
 # PID 1 of a test host: makes writable what the container runtime mounted read-only, then becomes systemd.
 # A host owns its /proc/sys, its /sys and its cgroups; a nested Docker needs all three.
+mounts=$(cut -d ' ' -f 2 /proc/self/mounts) # all of them first: the file changes under the loop
 mount -o remount,rw /sys
-while read -r _ where _; do
+for where in $mounts; do
     case $where in
         /proc/*) umount "$where" ;;
-        /sys/fs/cgroup | /sys/fs/cgroup/*) mount -o remount,rw "$where" ;;
+        # "bind": this mount alone; the hierarchy behind it is shared with the machine.
+        /sys/fs/cgroup | /sys/fs/cgroup/*) mount -o remount,bind,rw "$where" ;;
     esac
-done < /proc/self/mounts 2>/dev/null
-# overlayfs and the daemon's mounts want what systemd makes shared at boot on a real machine.
+done
+# systemd does this at boot, but not when it finds itself in a container.
 mount --make-rshared /
 exec /lib/systemd/systemd "$@"
