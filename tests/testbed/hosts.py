@@ -44,7 +44,9 @@ class Host:
         self.shell(f"mkdir -p {Path(path).parent} && cat > {path}", stdin=text)
 
     def scrub(self, text: str) -> str:
-        """The text without what belongs to this machine: addresses of the bed, kernel, host name."""
+        """The text without what belongs to this machine: addresses of the bed, resolvers, kernel, host name."""
+        for resolver in re.findall(r"^nameserver\s+(\S+)", Path("/etc/resolv.conf").read_text(), re.MULTILINE):
+            text = text.replace(resolver, "192.0.2.53")
         text = text.replace(s.BRIDGE_ADDRESS, "192.0.2.1").replace(self.address, "192.0.2.10")
         kernel = Path("/proc/sys/kernel/osrelease").read_text().strip()
         text = text.replace(kernel, "6.1.0-generic")

@@ -33,7 +33,7 @@ REGISTRY_URL = f"http://{REGISTRY}"
 LABEL = "org.quai.testbed"
 
 SUITES = ("bullseye", "bookworm", "trixie")
-RECORD_SUITES = ("bookworm", "trixie", "sid")
+RECORD_SUITES = ("bookworm", "trixie", "forky")
 
 FIXTURES = PROJECT / "collections/ansible_collections/quai/engine/tests/unit/fixtures"
 BASE_IMAGE = PROJECT / "collections/ansible_collections/quai/engine/plugins/module_utils/base_image.py"
