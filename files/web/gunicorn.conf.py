@@ -6,7 +6,7 @@ ignored here, while it would be refused as an argument.
 
 # The workers' heartbeat files. The root file system is read-only, and a file system on a disk
 # can block long enough for a healthy worker to look dead.
-worker_tmp_dir = '/dev/shm'
+worker_tmp_dir = "/dev/shm"
 
 # Since 25.1 gunicorn makes a control socket below the home directory, which is read-only.
 control_socket_disable = True

@@ -279,7 +279,7 @@ EOF_CUSTOMIZE
 
 # 3. The packages.
 say "installing @PACKAGES@ (about half a minute)"
-mmdebstrap --quiet --mode=root --variant=apt --format=tar \
+mmdebstrap --mode=root --variant=apt --format=tar \
     --keyring=@KEYRING@ \
     --aptopt="$work/apt.conf" \
 @DPKG_OPTIONS@    --include=@INCLUDE@ \
