@@ -129,11 +129,14 @@ def plan_absent(actual: Actual, wanted: Wanted, purge: str) -> Plan:
         )
     steps: list[Step] = []
     if actual.container:
-        if (mount := actual.container.mount_at(wanted.path)) and mount.name != wanted.name:
+        mount = actual.container.mount_at(wanted.path)
+        if mount is None or mount.name != wanted.name:
             raise _refuse_foreign(actual.container, mount, wanted)
         steps.append(step(f"remove the volume container {wanted.name} (its data stays)", "docker", "rm", wanted.name))
     if purge:
         _refuse_other_volume(actual.volume, wanted)
+        if actual.token:
+            _refuse_lost_directory(actual, wanted)
         if actual.owner and not actual.token and actual.entries:
             raise Refused(
                 f"{wanted.directory} holds {actual.entries} entries but no token of Quai.",
