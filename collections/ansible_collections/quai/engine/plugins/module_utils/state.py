@@ -162,11 +162,11 @@ def _container(document: Mapping[str, Any]) -> Container:
 
 
 def _published(bindings: Mapping[str, Any]) -> tuple[tuple[str, int, int], ...]:
-    found = [
-        (str(binding.get("HostIp") or EVERY), int(binding.get("HostPort") or 0), int(port.split("/")[0]))
-        for port, hosts in bindings.items()
-        for binding in hosts or ()
-    ]
+    found = []
+    for port, hosts in bindings.items():
+        for binding in hosts or ():
+            first = str(binding.get("HostPort") or 0).split("-")[0]  # of a range such as 8000-8002
+            found.append((str(binding.get("HostIp") or EVERY), int(first), int(port.split("/")[0])))
     return tuple(sorted(found))
 
 
