@@ -16,6 +16,9 @@ import re
 import shlex
 from dataclasses import dataclass
 
+# What the host must have installed before the script runs; docker and apt are there.
+HOST_PACKAGES = ("debian-archive-keyring", "mmdebstrap")
+
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 # Left out of the image: what only a person sitting in it would read. Copyright files stay.
