@@ -29,7 +29,10 @@ def listeners(text: str) -> list[Listener]:
     for match in re.finditer(r"^([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) (\d+)$", text, re.MULTILINE):
         # Each group of four bytes is in the processor's order: the little endian one, where Docker runs.
         raw = b"".join(bytes.fromhex(match[1][at : at + 8])[::-1] for at in range(0, len(match[1]), 8))
-        found.append(Listener(str(ipaddress.ip_address(raw)), int(match[2], 16), match[3]))
+        address = ipaddress.ip_address(raw)
+        # Java listens on IPv4 by way of IPv6: it is the IPv4 address that is taken.
+        address = getattr(address, "ipv4_mapped", None) or address
+        found.append(Listener(str(address), int(match[2], 16), match[3]))
     return found
 
 

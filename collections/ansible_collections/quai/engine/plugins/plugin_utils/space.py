@@ -6,7 +6,8 @@ from ansible_collections.quai.engine.plugins.module_utils.script import Answer, 
 
 # The deepest part of the path that exists, so that a directory to come is judged by where it will be.
 _SPACE = """\
-p=$1; while [ ! -e "$p" ]; do p=${p%/*}; [ -n "$p" ] || p=/; done
+p=$1; case $p in /*) ;; *) exit 0 ;; esac
+while [ ! -e "$p" ]; do p=${p%/*}; [ -n "$p" ] || p=/; done
 [ -d "$p" ] && d=yes || d=no; [ -w "$p" ] && w=yes || w=no
 df -Pk "$p" | awk -v d="$d" -v w="$w" 'END { print $4, d, w, $6 }'
 """

@@ -24,7 +24,6 @@ from ansible_collections.quai.engine.tests.unit.samples import (
     TOKEN,
     VFS,
     VOLUME,
-    VOLUME_CONTAINER,
     assert_loses_nothing,
     container,
     lines,
@@ -135,7 +134,7 @@ def test_a_token_is_written_once_and_stays() -> None:
 def test_tokens_are_really_written(tmp_path: Path) -> None:
     wanted = dataclasses.replace(WANTED, directory=f"{tmp_path}/it's $(data)", register=f"{tmp_path}/a/b c/register")
     Path(wanted.directory).mkdir()
-    volume = dataclasses.replace(VOLUME, options=VOLUME.options | {"device": wanted.directory})
+    volume = dataclasses.replace(VOLUME, options={**VOLUME.options, "device": wanted.directory})
     made = plan_data(but(volume=volume, token="", registered=""), wanted, FRESH)
     for each in made.steps:
         subprocess.run(each.words, check=True)
@@ -235,13 +234,13 @@ def test_a_volume_of_the_name_that_keeps_its_data_elsewhere() -> None:
     plain = dataclasses.replace(VOLUME, options={})
     text = refusal(but(volume=plain))
     assert f"keeps its data in {VOLUME.mountpoint}, not in {DIRECTORY}" in text
-    moved = dataclasses.replace(VOLUME, options=VOLUME.options | {"device": "/srv/data"})
+    moved = dataclasses.replace(VOLUME, options={**VOLUME.options, "device": "/srv/data"})
     assert "Set app_data_directory to /srv/data" in refusal(but(volume=moved))
 
 
 @pytest.mark.parametrize("option", ["type", "o", "device"])
 def test_each_option_of_the_volume_counts(option: str) -> None:
-    other = dataclasses.replace(VOLUME, options=VOLUME.options | {option: "nfs"})
+    other = dataclasses.replace(VOLUME, options={**VOLUME.options, option: "nfs"})
     assert "The volume myapp_data exists" in refusal(but(volume=other))
 
 
@@ -316,7 +315,7 @@ def test_absent_never_touches_a_container_that_is_not_quai_s(mounts: tuple[objec
 def test_purge_never_touches_a_directory_that_is_not_quai_s() -> None:
     with pytest.raises(Refused, match=f"{DIRECTORY} holds 3 entries but no token of Quai"):
         absent(but(UNUSED, token="", registered=""), "myapp_data")
-    moved = dataclasses.replace(VOLUME, options=VOLUME.options | {"device": "/srv/data"})
+    moved = dataclasses.replace(VOLUME, options={**VOLUME.options, "device": "/srv/data"})
     with pytest.raises(Refused, match="keeps its data in /srv/data"):
         absent(but(UNUSED, volume=moved), "myapp_data")
 

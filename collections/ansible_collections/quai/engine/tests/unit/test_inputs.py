@@ -1,0 +1,128 @@
+"""Variables with a typing error, and values that do not fit."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from ansible_collections.quai.engine.plugins.module_utils.inputs import strangers, unfit
+
+KNOWN = ["myapp_port", "myapp_address", "app_web_name", "app_web_workers", "app_data_directory"]
+PREFIXES = ["myapp_", "app_web_", "app_data_"]
+
+
+def test_a_typing_error_is_named_with_what_was_meant() -> None:
+    assert strangers(["app_web_naem", "myapp_port"], KNOWN, PREFIXES) == [
+        "There is no variable app_web_naem; did you mean app_web_name? Remove it or correct its name."
+    ]
+
+
+def test_a_name_near_to_none_gets_no_advice() -> None:
+    assert strangers(["myapp_zzzzzzzzzzzzzzzz"], KNOWN, PREFIXES) == [
+        "There is no variable myapp_zzzzzzzzzzzzzzzz. Remove it or correct its name."
+    ]
+
+
+def test_all_strangers_are_told_in_order() -> None:
+    found = strangers(["myapp_prot", "app_data_dir", "app_web_worker"], KNOWN, PREFIXES)
+    assert [sentence.split()[4].rstrip(";.") for sentence in found] == ["app_data_dir", "app_web_worker", "myapp_prot"]
+
+
+def test_other_people_s_variables_are_none_of_ours() -> None:
+    names = [
+        "ansible_host",
+        "inventory_hostname",
+        "docker_engine_options",
+        "webapp_port",
+        "my_app_port",
+        "myapp",
+        "_myapp_x",
+    ]
+    assert strangers([*names, *KNOWN], KNOWN, PREFIXES) == []
+    assert strangers([], KNOWN, PREFIXES) == []
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "port": {"type": "int", "description": "left out of the check", "default": 80, "required": False},
+    "runtime": {"type": "str", "choices": ["python3", "python2"]},
+    "enabled": {"type": "bool"},
+    "env": {"type": "dict"},
+    "names": {"type": "list", "elements": "str"},
+    "ports": {"type": "list", "elements": "int"},
+    "ratio": {"type": "float"},
+    "directory": {"type": "path"},
+    "untyped": {"description": "a string, as Ansible has it"},
+}
+
+
+def check(**values: Any) -> list[str]:
+    """Return what is wrong with these values."""
+    return unfit(OPTIONS, values.__getitem__, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", 80),
+        ("port", "80"),
+        ("runtime", "python2"),
+        ("enabled", True),
+        ("enabled", "yes"),
+        ("enabled", "off"),
+        ("env", {}),
+        ("env", {"a": 1}),
+        ("names", []),
+        ("names", ["a", "b"]),
+        ("ports", [1, "2"]),
+        ("ratio", 0.5),
+        ("directory", "/srv/data"),
+        ("untyped", "anything"),
+    ],
+)
+def test_values_that_fit(name: str, value: Any) -> None:
+    assert check(**{name: value}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("port", "eighty", "port is 'eighty': .*int"),
+        ("port", [80], r"port is \[80\]: .*int"),
+        ("port", 80.5, r"port is 80\.5: .*int"),
+        ("runtime", "python4", "runtime is 'python4': value of runtime must be one of: python3, python2, got: python4"),
+        ("runtime", "Python3", "must be one of"),
+        ("enabled", "perhaps", "enabled is 'perhaps': .*bool"),
+        ("env", ["a"], "env is .*dict"),
+        ("env", "no mapping", "env is .*"),
+        ("names", {"a": 1}, "names is .*list"),
+        ("ports", ["x"], r"ports is \['x'\]: .*int"),
+        ("ratio", "half", "ratio is 'half': .*float"),
+    ],
+)
+def test_values_that_do_not(name: str, value: Any, expected: str) -> None:
+    (sentence,) = check(**{name: value})
+    assert sentence.startswith(f"{name} is {value!r}: ")
+    assert sentence.endswith(".")
+    assert re.search(expected, sentence), sentence
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    found = check(runtime="python4", port="eighty", enabled="perhaps", names=["fine"])
+    assert [sentence.split()[0] for sentence in found] == ["enabled", "port", "runtime"]
+
+
+def test_only_values_that_are_set_are_looked_at() -> None:
+    assert unfit(OPTIONS, {"port": 1}.__getitem__, ["port", "stranger"]) == []
+
+
+def test_a_value_that_cannot_be_worked_out_is_told_too() -> None:
+    def value_of(name: str) -> object:
+        if name == "port":
+            raise RuntimeError("'myapp_prot' is undefined")
+        return "python4"
+
+    first, second = unfit(OPTIONS, value_of, ["port", "runtime"])
+    assert first == "port cannot be worked out: 'myapp_prot' is undefined"
+    assert second.startswith("runtime is 'python4'")
