@@ -54,15 +54,17 @@ class Host:
 
 
 @contextlib.contextmanager
-def start(image: str, name: str, *options: str) -> Iterator[Host]:
-    """A host, booted; removed with its volumes at the end."""
+def start(image: str, name: str, *options: str, systemd: bool = True) -> Iterator[Host]:
+    """A host, booted (or, without systemd, idle); removed with its volumes at the end."""
     name = f"quai-{name}"
     docker("rm", "-f", "-v", name, check=False)
-    docker("run", "-d", "--name", name, "--hostname", "host", "--label", s.LABEL, *OPTIONS, *options, image)
+    command = () if systemd else ("/sbin/quai-init", "sleep", "infinity")
+    docker("run", "-d", "--name", name, "--hostname", "host", "--label", s.LABEL, *OPTIONS, *options, image, *command)
     try:
         document = json.loads(docker("inspect", name).stdout)[0]
         host = Host(name, document["NetworkSettings"]["IPAddress"])
-        wait_until_booted(host)
+        if systemd:
+            wait_until_booted(host)
         yield host
     finally:
         docker("rm", "-f", "-v", name, check=False)

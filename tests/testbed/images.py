@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.util
 import json
@@ -20,7 +21,7 @@ from . import apt
 from . import settings as s
 from .shell import Failure, docker, environment, run, say
 
-HERE = Path(__file__).resolve().parent
+_INIT = Path(__file__).resolve().parent / "init.sh"
 _RECIPE_LABEL = f"{s.LABEL}.recipe"
 _BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -73,10 +74,11 @@ def _recipe(name: str) -> str:
     """The digest under which an image is cached: all that goes into it but the archive's state."""
     kind, _, suite = name.partition(":")
     bundle = _BUNDLE.read_text() if _BUNDLE.exists() else ""
-    base = [suite, PACKAGES, MASKED, _PATH_EXCLUDES, (HERE / "init.sh").read_text(), bundle]
-    base += [apt.sources(suite), apt.options(), _FINISH]
+    base = [suite, PACKAGES, _PATH_EXCLUDES, bundle, apt.sources(suite), apt.options()]
+    if kind != "quai-root":
+        base += [MASKED, _INIT.read_bytes(), _FINISH]
     if kind == "quai-host-docker":
-        base += [ENGINE_PACKAGES, _ENGINE_DOCKERFILE]
+        base += [ENGINE_PACKAGES, _ENGINE_DOCKERFILE, s.REGISTRY_URL]
     return _digest(*base)
 
 
@@ -95,8 +97,11 @@ def _present() -> dict[str, str]:
 
 # --- hosts -------------------------------------------------------------------------------------------------------
 
+# `docker import --change` refuses STOPSIGNAL on 20.10. The shim comes as text, so that the build needs no context.
 _FINISH = """\
-FROM {source}
+FROM quai-root:{suite}
+RUN echo {init} | base64 -d >/sbin/quai-init; chmod 755 /sbin/quai-init; \\
+    cd /etc/systemd/system; for unit in {masked}; do ln -sf /dev/null $unit; done
 ENV container=docker
 STOPSIGNAL SIGRTMIN+3
 VOLUME /var/lib/docker /var/lib/containerd
@@ -111,7 +116,8 @@ RUN set -e; printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /
     packages=; for each in {packages}; do if apt-cache show $each >/dev/null 2>&1; then packages="$packages $each"; fi; done; \\
     DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $packages; \\
     rm -rf /usr/sbin/policy-rc.d /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb; \\
-    test -e /etc/systemd/system/multi-user.target.wants/docker.service
+    test -e /etc/systemd/system/multi-user.target.wants/docker.service; \
+    mkdir -p /etc/docker; echo '{{"registry-mirrors": ["{mirror}"]}}' >/etc/docker/daemon.json
 LABEL {label}={recipe}
 """
 
@@ -126,13 +132,7 @@ def _machine_authorities(root: Path) -> list[str]:
 
 
 def _customize(root: Path, suite: str) -> None:
-    """What makes a Debian root file system a test host."""
-    shutil.copy(HERE / "init.sh", root / "sbin/quai-init")
-    (root / "sbin/quai-init").chmod(0o755)
-    for unit in MASKED:
-        link = root / "etc/systemd/system" / unit
-        link.unlink(missing_ok=True)
-        link.symlink_to("/dev/null")
+    """What a test host must have of this machine: its trust and its way to the archive."""
     for index, block in enumerate(_machine_authorities(root)):
         (root / f"usr/local/share/ca-certificates/machine-{index:03}.crt").write_text(block + "\n")
     run(["chroot", root, "update-ca-certificates"])
@@ -145,9 +145,9 @@ def _customize(root: Path, suite: str) -> None:
     (root / "etc/machine-id").write_text("")
 
 
-def build_host(suite: str) -> None:
-    """Build quai-host:<suite>: Debian with systemd as PID 1, and nothing of Docker."""
-    name = f"quai-host:{suite}"
+def build_root(suite: str) -> None:
+    """Build quai-root:<suite>: the packages, which take long."""
+    name = f"quai-root:{suite}"
     scratch = s.CACHE / "build" / f"{suite}-{threading.get_ident()}"
     root = scratch / "root"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -166,23 +166,33 @@ def build_host(suite: str) -> None:
         tar = subprocess.Popen(
             ["tar", "--numeric-owner", "--xattrs", "--exclude=./dev/*", "-C", root, "-c", "."], stdout=subprocess.PIPE
         )
+        label = f"LABEL {_RECIPE_LABEL}={_recipe(name)}"
         imported = subprocess.run(
-            ["docker", "import", "-"], stdin=tar.stdout, capture_output=True, text=True, env=environment(), check=False
+            ["docker", "import", "--change", label, "-", name], stdin=tar.stdout, capture_output=True, text=True, env=environment(), check=False
         )
         if tar.wait() != 0 or imported.returncode != 0:
             raise Failure(f"{name}: docker import failed: {imported.stderr.strip()}")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    # `docker import --change` refuses STOPSIGNAL on 20.10.
-    source = imported.stdout.strip()
-    docker("build", "-q", "-t", name, "-", stdin=_FINISH.format(source=source, label=_RECIPE_LABEL, recipe=_recipe(name)))
+
+
+def build_host(suite: str) -> None:
+    """Build quai-host:<suite>: Debian with systemd as PID 1, and nothing of Docker."""
+    name = f"quai-host:{suite}"
+    init = base64.b64encode(_INIT.read_bytes()).decode()
+    recipe = _FINISH.format(suite=suite, init=init, masked=" ".join(MASKED), label=_RECIPE_LABEL, recipe=_recipe(name))
+    docker("build", "-q", "-t", name, "-", stdin=recipe)
 
 
 def build_engine_host(suite: str) -> None:
     """Build quai-host-docker:<suite>: the same with Debian's Docker installed and enabled."""
     name = f"quai-host-docker:{suite}"
     recipe = _ENGINE_DOCKERFILE.format(
-        source=f"quai-host:{suite}", packages=" ".join(ENGINE_PACKAGES), label=_RECIPE_LABEL, recipe=_recipe(name)
+        source=f"quai-host:{suite}",
+        packages=" ".join(ENGINE_PACKAGES),
+        mirror=s.REGISTRY_URL,
+        label=_RECIPE_LABEL,
+        recipe=_recipe(name),
     )
     say(f"{name}: installing {' '.join(ENGINE_PACKAGES)}")
     docker("build", "-q", "-t", name, "-", stdin=recipe)
@@ -190,12 +200,13 @@ def build_engine_host(suite: str) -> None:
 
 def build_hosts(suite: str, have: dict[str, str]) -> None:
     """Build what a suite lacks or has from another recipe."""
-    bare, engine = f"quai-host:{suite}", f"quai-host-docker:{suite}"
-    rebuilt = have.get(bare) != _recipe(bare)
+    rebuilt = False
+    for kind, build in (("quai-root", build_root), ("quai-host", build_host), ("quai-host-docker", build_engine_host)):
+        # What stands on something new is made anew.
+        rebuilt = rebuilt or have.get(f"{kind}:{suite}") != _recipe(f"{kind}:{suite}")
+        if rebuilt:
+            build(suite)
     if rebuilt:
-        build_host(suite)
-    if rebuilt or have.get(engine) != _recipe(engine):
-        build_engine_host(suite)
         say(f"{suite} hosts are ready")
 
 

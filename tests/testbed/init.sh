@@ -1,6 +1,6 @@
 #!/bin/sh
-# PID 1 of a test host: makes writable what the container runtime mounted read-only, then becomes systemd.
-# A host owns its /proc/sys, its /sys and its cgroups; a nested Docker needs all three.
+# PID 1 of a test host: makes writable what the container runtime mounted read-only, then becomes systemd, or the command
+# it is given. A host owns its /proc/sys, its /sys and its cgroups; a nested Docker needs all three.
 mounts=$(cut -d ' ' -f 2 /proc/self/mounts) # all of them first: the file changes under the loop
 mount -o remount,rw /sys
 for where in $mounts; do
@@ -12,4 +12,5 @@ for where in $mounts; do
 done
 # systemd does this at boot, but not when it finds itself in a container.
 mount --make-rshared /
-exec /lib/systemd/systemd "$@"
+[ $# -gt 0 ] || set -- /lib/systemd/systemd
+exec "$@"
