@@ -70,6 +70,7 @@ class ActionModule(QuaiAction):
                 "log": planning.LOGFILE,
             },
             "validate": quote(["/bin/sh", "-c", planning.VALIDATE, "validate"]) + " %s",
+            "stop_command": ["/bin/sh", "-c", planning.STOP, "stop", planning.PIDFILE],
             "log_command": ["journalctl", "-u", "docker", "-n", "20", "--no-pager", "-o", "cat"]
             if changes.mode == "systemd"
             else ["tail", "-n", "20", planning.LOGFILE],
@@ -83,10 +84,11 @@ class ActionModule(QuaiAction):
 
     def _validate(self, config: str) -> None:
         """Have the host's own dockerd judge the new configuration, before anything is changed."""
-        shell = f'f=$(mktemp) && trap "rm -f $f" EXIT && printf "%s" {quote([config])} >"$f" && {quote(["/bin/sh", "-c", planning.VALIDATE, "validate"])} "$f"'
+        judge = quote(["/bin/sh", "-c", planning.VALIDATE, "validate"])
+        shell = f'f=$(mktemp -t daemon.json.XXXXXX) && trap "rm -f $f" EXIT && printf "%s" {quote([config])} >"$f" && {judge} "$f"'
         answer = self.fragment(shell)
         if not answer.ok:
-            said = re.sub(r"/tmp/\S+?(?=[:\s]|$)", planning.CONFIG, answer.stderr or answer.stdout).rstrip(".")
+            said = re.sub(r"\S+/(daemon\.json|tmp)\.\w+", planning.CONFIG, answer.stderr or answer.stdout).rstrip(".")
             raise Refused(
                 f"dockerd does not accept the configuration: {said}.",
                 "It would not start with it; nothing was changed.",
@@ -112,5 +114,6 @@ def _difference(changes: planning.Changes) -> dict[str, str]:
 
 
 def _until_it_answers(seconds: int) -> str:
-    docker = planning.docker_command()
-    return f"i=0; until {docker} version >/dev/null 2>&1; do i=$((i + 1)); [ $i -lt {int(seconds)} ] || exit 1; sleep 1; done"
+    # A daemon that gives up removes its pid file: no use in waiting on.
+    hopeless = f"{{ [ $i -ge {seconds} ] || {{ [ $i -ge 10 ] && [ ! -e {planning.PIDFILE} ]; }}; }}"
+    return f"i=0; until {planning.docker_command()} version >/dev/null 2>&1; do {hopeless} && exit 1; i=$((i + 1)); sleep 1; done"

@@ -65,6 +65,21 @@ VALIDATE = (
     'echo "$said" >&2\nexit 1'
 )
 
+# Ends the daemon of the pid file $1 and waits for it. Not start-stop-daemon: it takes a process that ended for one that does
+# not want to, where PID 1 is no init and buries nobody. A pid file left over is removed, dockerd would not start over it.
+STOP = (
+    'pid=$(cat "$1" 2>/dev/null) || exit 0\n'
+    "gone() { ! grep -qs '^State:.[^ZX]' \"/proc/$pid/status\"; }\n"
+    'gone || kill -TERM "$pid"\n'
+    "tries=0\n"
+    "until gone; do\n"
+    "  tries=$((tries + 1))\n"
+    '  [ $tries -lt 300 ] || { echo "process $pid does not end" >&2; exit 1; }\n'
+    "  sleep 0.2\n"
+    "done\n"
+    'rm -f "$1"'
+)
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -177,7 +192,9 @@ class Changes:
 
 def docker_command() -> str:
     """Return the start of a docker command to the host's own daemon, wherever the play points DOCKER_HOST."""
-    return "env -u DOCKER_HOST -u DOCKER_CONTEXT -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH timeout 30 " + quote(["docker", "-H", SOCKET])
+    return "env -u DOCKER_HOST -u DOCKER_CONTEXT -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH timeout 30 " + quote(
+        ["docker", "-H", SOCKET]
+    )
 
 
 def read_sections(wanted: Wanted) -> dict[str, str]:
@@ -204,7 +221,8 @@ def read_sections(wanted: Wanted) -> dict[str, str]:
         "lists": "find /var/lib/apt/lists -maxdepth 0 -mmin -1440 | grep -q . && ls /var/lib/apt/lists | grep -q _Packages",
         "dockerd": "command -v dockerd",
         "version": f"v=$({docker} version --format '{{{{.Server.Version}}}}') && echo \"answers $v\" || dockerd --version",
-        "process": f'pid=$(cat {PIDFILE}) && [ "$(cat /proc/$pid/comm)" = dockerd ] && echo "$pid" && tr "\\0" "\\n" </proc/$pid/cmdline',
+        "process": f'pid=$(cat {PIDFILE}) && [ "$(cat /proc/$pid/comm)" = dockerd ] && ! grep -q "^State:.Z" /proc/$pid/status && '
+        'echo "$pid" && tr "\\0" "\\n" </proc/$pid/cmdline',
         "config": f"cat {CONFIG}",
         "group": "getent group docker",
         "unit": "systemctl show docker.service --property=ActiveState,UnitFileState",
@@ -432,6 +450,8 @@ def _present(facts: Facts, wanted: Wanted, mode: str) -> Changes:
     if enable:
         titles.append(f"have {mode} start the daemon at boot")
     arguments = (facts.arguments or record.arguments) if mode == "direct" else ()
+    if arguments == ("-p", PIDFILE):  # ours
+        arguments = ()
     return Changes(
         titles=tuple(titles),
         mode=mode,
