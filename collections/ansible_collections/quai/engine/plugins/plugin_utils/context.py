@@ -16,7 +16,8 @@ from docker.utils.build import exclude_paths  # .dockerignore as the engine read
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 
-ARG = re.compile(r"\s*ARG\s+([A-Za-z_]\w*)(?:=(\S*))?", re.IGNORECASE)
+ARG = re.compile(r"\s*ARG\s+(.*)", re.IGNORECASE)
+DECLARED = re.compile(r"""([A-Za-z_]\w*)(?:=("[^"]*"|'[^']*'|\S*))?(?:\s+|\Z)""")
 FROM = re.compile(r"\s*FROM\s+(?:--platform=\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?\s*\Z", re.IGNORECASE)
 VARIABLE = re.compile(r"\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))")
 
@@ -48,13 +49,21 @@ def read_dockerfile(text: str, arguments: Mapping[str, str]) -> Dockerfile:
     values: dict[str, str] = {}
     stages: set[str] = set()
     bases: list[str] = []
-    for line in re.sub(r"\\\r?\n", " ", text).splitlines():
+
+    def filled(text: str) -> str:
+        return VARIABLE.sub(lambda found: values.get(found[1] or found[3], "") or found[2] or "", text)
+
+    started = False
+    # The engine drops comments before it joins lines, so one may stand between the parts of an instruction.
+    for line in re.sub(r"\\\r?\n", " ", re.sub(r"(?m)^[ \t]*#.*\n?", "", text)).splitlines():
         if match := ARG.match(line):
-            declared.setdefault(match[1], match[2] or "")
-            if not stages and not bases:  # only arguments before the first FROM count in FROM lines
-                values[match[1]] = arguments.get(match[1], (match[2] or "").strip("\"'"))
+            for name, default in DECLARED.findall(match[1]):
+                declared.setdefault(name, default.strip("\"'"))
+                if not started:  # only arguments before the first FROM count in FROM lines
+                    values[name] = arguments.get(name, filled(default.strip("\"'")))
         elif match := FROM.match(line):
-            base = VARIABLE.sub(lambda found: values.get(found[1] or found[3], "") or found[2] or "", match[1])
+            started = True
+            base = filled(match[1])
             if base.lower() not in stages and base != "scratch" and base not in bases:
                 bases.append(base)
             if match[2]:

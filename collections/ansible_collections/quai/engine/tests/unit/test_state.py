@@ -81,7 +81,7 @@ def test_jessie_answers_with_an_image_where_there_is_no_container() -> None:
 
 def test_jessie_knows_no_such_name() -> None:
     text = recorded("docker-1.6.2", "inspect_nosuch")
-    assert state.containers(text) == state.images(text) == state.volumes(text) == []
+    assert not [*state.containers(text), *state.images(text), *state.volumes(text)]
 
 
 # --- the engines of Debian 11 and later, and a current one ------------------------------------------------------------
