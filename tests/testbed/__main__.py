@@ -65,6 +65,8 @@ def molecule(arguments: list[str]) -> int:
         _need_root()
         up(s.wanted_suites())
     os.environ.update(exports())
+    # Boxes 80 columns wide around the output of Ansible make its messages unreadable.
+    os.environ.setdefault("MOLECULE_COMMAND_BORDERS", "false")
     # Molecule dies with a traceback when ansible-playbook is not on PATH.
     os.environ["PATH"] = f"{python.parent}:{os.environ['PATH']}"
     os.execv(python, [str(python), "-m", "molecule", *arguments])
