@@ -64,6 +64,8 @@ def molecule(arguments: list[str]) -> int:
     if words & _NEEDS_BED and not words & {"--help", "-h"}:
         _need_root()
         up(s.wanted_suites())
+        for scenario in _scenarios(arguments):
+            _lock_scenario(scenario)
     os.environ.update(exports())
     # Boxes 80 columns wide around the output of Ansible make its messages unreadable.
     os.environ.setdefault("MOLECULE_COMMAND_BORDERS", "false")
@@ -75,6 +77,26 @@ def molecule(arguments: list[str]) -> int:
 _NEEDS_BED = {
     "check", "cleanup", "converge", "create", "destroy", "idempotence", "login", "prepare", "side-effect", "test", "verify",
 }  # fmt: skip
+
+
+def _scenarios(arguments: list[str]) -> list[str]:
+    """The scenarios a molecule command is about."""
+    if "--all" in arguments:
+        return sorted(path.parent.name for path in (s.PROJECT / "molecule").glob("*/molecule.yml"))
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-s", "--scenario-name", action="append", default=[])
+    return sorted(set(parser.parse_known_args(arguments)[0].scenario_name)) or ["default"]
+
+
+def _lock_scenario(name: str) -> None:
+    """Wait for another run of the scenario: its hosts have the same names. The lock lasts as long as this process."""
+    lock = os.open(s.RUN / f"molecule-{name.replace('/', '_')}.lock", os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"another molecule is at work on the scenario {name}, waiting for it")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    os.set_inheritable(lock, True)  # through exec
 
 
 def molecule_command(arguments: list[str]) -> int:
