@@ -46,7 +46,9 @@ class ActionModule(QuaiAction):
             self._refuse_missing(args, image, source)
         wanted = self._wanted(args, image)
         self._refuse_taken_port(wanted, actual.current or actual.previous, answers["listening"])
-        plan = planning.plan_release(actual, wanted, self._volume_mismatch(actual.current, source, wanted))
+        plan = planning.plan_release(
+            actual, wanted, self._volume_mismatch(actual.current or actual.previous, source, wanted)
+        )
         if plan.steps and not self._task.check_mode:
             self.take(
                 plan.steps,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, step
@@ -174,6 +174,8 @@ def plan_release(actual: Actual, wanted: Wanted, volume_mismatch: str = "") -> P
         heal = (*heal, step(f"unpause {wanted.name}", "docker", "unpause", wanted.name))
     elif not current.running:
         heal = (*heal, step(f"start {wanted.name}", "docker", "start", wanted.name), _wait(wanted, wanted.name))
+    elif any(each.words[1] == "start" for each in heal):
+        heal = (*heal, _wait(wanted, wanted.name))
     return Plan(heal, {wanted.name: "interrupted"}, {wanted.name: "running"}) if heal else Plan()
 
 
@@ -187,8 +189,11 @@ def _heal(actual: Actual, wanted: Wanted) -> tuple[tuple[Step, ...], Container |
     steps = [step(f"remove {name}, left by an interrupted run", "docker", "rm", "-f", name) for name in leftovers]
     current, previous = actual.current, actual.previous
     if previous is None:
+        if current and actual.next and not current.running:  # it was stopped to make room
+            steps.append(step(f"start {current.name}, stopped by an interrupted run", "docker", "start", current.name))
+            current = replace(current, running=True)
         return tuple(steps), current
-    if current is not None and current.running and not current.restarting:
+    if current is not None and current.running and not current.restarting and current.health in ("healthy", ""):
         steps.append(step(f"remove {previous.name}, left by an interrupted run", "docker", "rm", "-f", previous.name))
         return tuple(steps), current
     if current is not None:
@@ -198,7 +203,7 @@ def _heal(actual: Actual, wanted: Wanted) -> tuple[tuple[Step, ...], Container |
     steps.append(step(f"bring {previous.name} back", "docker", "rename", previous.name, wanted.name))
     if not previous.running:
         steps.append(step(f"start {wanted.name}", "docker", "start", wanted.name))
-    return tuple(steps), previous
+    return tuple(steps), replace(previous, name=wanted.name, running=True)
 
 
 def _wait(wanted: Wanted, name: str) -> Step:
