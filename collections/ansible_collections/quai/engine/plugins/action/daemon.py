@@ -42,6 +42,7 @@ class ActionModule(QuaiAction):
         result: dict[str, Any] = {
             "changed": bool(changes.titles) and self._task.check_mode,
             "differs": bool(changes.titles),
+            "act": bool(changes.titles) and not self._task.check_mode,
             "plan": list(changes.titles),
             "mode": changes.mode,
             "version": ".".join(map(str, facts.version)),
@@ -54,7 +55,8 @@ class ActionModule(QuaiAction):
             "users": list(changes.users),
             "daemon": changes.daemon,
             "enable": changes.enable,
-            "socket": planning.SOCKET,
+            "live_restore_command": ["docker", "-H", planning.SOCKET, "info", "--format", "{{.LiveRestoreEnabled}}"],
+            "stop_containers_command": ["docker", "-H", planning.SOCKET, "stop", *changes.containers],
             "reload_first": changes.reload_first,
             "arguments": list(changes.arguments or ("-p", planning.PIDFILE)),
             "containers": list(changes.containers),

@@ -35,6 +35,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 differs: {description: Whether there is anything to do., returned: always, type: bool}
+act: {description: "The same, and false in check mode.", returned: always, type: bool}
 plan: {description: What there is to do., returned: always, type: list}
 mode: {description: "C(systemd), C(sysvinit) or C(direct).", returned: always, type: str}
 version: {description: Version of the engine that is installed., returned: always, type: str}
