@@ -424,9 +424,7 @@ def _present(facts: Facts, wanted: Wanted, mode: str) -> Changes:
     current = _current(facts)
     new, next_record = wanted_config(current, record, wanted, facts.arguments)
     _refuse_no_socket(new)
-    changed = sorted(
-        key for key in {*current, *new} if current.get(key) != new.get(key) or (key in current) != (key in new)
-    )
+    changed = _differing(current, new)
     users = tuple(name for name in wanted.users if name not in facts.members)
     enable = mode != "direct" and not facts.enabled
 
@@ -490,7 +488,7 @@ def _absent(facts: Facts, wanted: Wanted, mode: str) -> Changes:
         )
     current = _current(facts)
     rest = {key: value for key, value in current.items() if key not in record.keys} | dict(record.before)
-    changed = record.exists and rest != current
+    changed = record.exists and bool(_differing(current, rest))
     if ours and facts.containers and not wanted.stop_containers:
         names = ", ".join(line.split()[-1] for line in facts.containers)
         raise Refused(
@@ -504,8 +502,7 @@ def _absent(facts: Facts, wanted: Wanted, mode: str) -> Changes:
     if ours and (facts.answers or facts.pid):
         daemon = "stop"
     elif changed and facts.answers:
-        changed_keys = {key for key in {*current, *rest} if current.get(key) != rest.get(key)}
-        daemon = "reload" if RELOADABLE.issuperset(changed_keys) else "restart"
+        daemon = "reload" if RELOADABLE.issuperset(_differing(current, rest)) else "restart"
     titles = []
     if ours and facts.containers:
         titles.append(f"stop {len(facts.containers)} containers")
@@ -537,6 +534,16 @@ def _absent(facts: Facts, wanted: Wanted, mode: str) -> Changes:
         containers=tuple(line.split()[0] for line in facts.containers) if ours else (),
         purge=facts.purge_target,
     )
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the keys that differ as JSON, where true is not 1."""
+
+    def texts(values: Mapping[str, Any]) -> dict[str, str]:
+        return {key: json.dumps(value, sort_keys=True) for key, value in values.items()}
+
+    former, later = texts(before), texts(after)
+    return sorted(key for key in {*former, *later} if former.get(key) != later.get(key))
 
 
 def _refuse_no_socket(config: Mapping[str, Any]) -> None:

@@ -1,0 +1,415 @@
+"""What a host's Docker daemon needs: every row of the plan, and the shell of the read and of the stop really run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.quai.engine.plugins.module_utils import plan_daemon as planning
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan_daemon import Changes, Facts, Record, Wanted
+from ansible_collections.quai.engine.plugins.module_utils.script import Answer, compose, take_apart
+
+RELEASES = {
+    "12": {"name": "bookworm", "engine": ["docker.io", "containerd"], "helpers": ["python3-requests"]},
+    "13": {"name": "trixie", "engine": ["docker.io", "docker-cli", "containerd"], "helpers": ["python3-requests"]},
+}
+SAFE = {"live-restore": True, "log-driver": "json-file", "log-opts": {"max-size": "10m"}}
+WANTED = Wanted(releases=RELEASES, safe_options=SAFE)
+BARE = Facts(
+    distribution="debian",
+    release="13",
+    pretty_name="Debian GNU/Linux 13 (trixie)",
+    architecture="x86_64",
+    systemd=True,
+    sysvinit=False,
+    packages=frozenset(),
+    fresh_lists=False,
+    dockerd="",
+    answers=False,
+    version=(),
+    pid=0,
+    arguments=(),
+    config_text="",
+    members=frozenset(),
+    accounts=frozenset({"deploy"}),
+    unit_active=False,
+    enabled=False,
+    record=Record(),
+)
+OURS = Record(True, packages=("docker.io", "docker-cli", "containerd"), keys=tuple(sorted(SAFE)))
+SERVED = dataclasses.replace(
+    BARE,
+    packages=frozenset({"docker.io", "docker-cli", "containerd", "python3-requests"}),
+    dockerd="/usr/sbin/dockerd",
+    answers=True,
+    version=(26, 1, 5),
+    pid=77,
+    config_text=json.dumps(SAFE),
+    unit_active=True,
+    enabled=True,
+    record=OURS,
+)
+FOREIGN = dataclasses.replace(SERVED, record=Record(), config_text="")
+ABSENT = dataclasses.replace(WANTED, state="absent")
+
+
+def plan(facts: Facts, wanted: Wanted = WANTED, **options: object) -> Changes:
+    """Return the plan for these facts, with these keys of daemon.json asked for."""
+    if options:
+        wanted = dataclasses.replace(wanted, options={key.replace("_", "-"): value for key, value in options.items()})
+    return planning.plan_daemon(facts, wanted)
+
+
+def refusal(facts: Facts, wanted: Wanted = WANTED, **options: object) -> str:
+    """Return the words of the refusal."""
+    with pytest.raises(Refused) as refused:
+        plan(facts, wanted, **options)
+    return str(refused.value)
+
+
+def host(facts: Facts, **changes: object) -> Facts:
+    """Return the facts as changed."""
+    return dataclasses.replace(facts, **changes)  # type: ignore[arg-type]
+
+
+def want(**changes: object) -> Wanted:
+    """Return the wanted state as changed."""
+    return dataclasses.replace(WANTED, **changes)  # type: ignore[arg-type]
+
+
+def after(facts: Facts, changes: Changes) -> Facts:
+    """Return the host after the role did what the plan says."""
+    return host(
+        facts,
+        packages=facts.packages | set(changes.packages),
+        dockerd="/usr/sbin/dockerd",
+        answers=True,
+        unit_active=True,
+        pid=78,
+        config_text=changes.config or facts.config_text,
+        members=facts.members | set(changes.users),
+        enabled=True,
+        record=changes.record if changes.titles else facts.record,
+    )
+
+
+def test_a_bare_host_gets_everything() -> None:
+    """Packages of its release, the safe options, a start, a start at boot."""
+    changes = plan(BARE, want(users=["deploy"]))
+    assert changes.packages == ("docker.io", "docker-cli", "containerd", "python3-requests")
+    assert json.loads(changes.config) == SAFE
+    assert (changes.daemon, changes.enable, changes.mode, changes.users) == ("start", True, "systemd", ("deploy",))
+    assert not changes.adopted
+    assert changes.record.packages == changes.packages
+    assert set(changes.record.keys) == set(SAFE)
+
+
+def test_the_release_decides_the_packages() -> None:
+    """Bookworm has no docker-cli of its own."""
+    assert "docker-cli" not in plan(host(BARE, release="12")).packages
+
+
+def test_a_converged_host_needs_nothing() -> None:
+    """Nothing to do is no title."""
+    assert plan(SERVED).titles == ()
+
+
+@pytest.mark.parametrize("facts", [BARE, SERVED, FOREIGN, host(SERVED, answers=False), host(FOREIGN, answers=False)])
+@pytest.mark.parametrize(
+    "options", [{}, {"debug": True}, {"log-driver": "journald"}, {"live-restore": None}, {"icc": False, "log-opts": {}}]
+)
+def test_the_second_run_changes_nothing(facts: Facts, options: Mapping[str, Any]) -> None:
+    """Whatever the first one found and did."""
+    wanted = want(options=options, users=["deploy"], registry_mirrors=["http://mirror"])
+    assert plan(after(facts, plan(facts, wanted)), wanted).titles == ()
+
+
+def test_a_stray_command_is_no_engine() -> None:
+    """No dockerd and no answer: docker.io is installed, whatever /usr/local/bin/docker is."""
+    assert "docker.io" in plan(BARE).packages
+
+
+def test_an_engine_that_was_here_is_adopted() -> None:
+    """No engine package is touched, even one of Debian's that is missing; the helpers are not the engine."""
+    changes = plan(host(FOREIGN, packages=frozenset({"docker-ce"})))
+    assert changes.adopted
+    assert changes.packages == ("python3-requests",)
+
+
+def test_an_adopted_engine_whose_configuration_fits_is_left_running() -> None:
+    """Same values, no record: nothing to write, nothing to restart."""
+    assert plan(host(FOREIGN, config_text=json.dumps(SAFE))).titles == ()
+
+
+def test_a_run_cut_short_is_taken_up() -> None:
+    """The record came before the packages, so the engine is ours; its daemon has not seen the configuration."""
+    changes = plan(host(SERVED, record=dataclasses.replace(OURS, pending=True)))
+    assert not changes.adopted
+    assert changes.daemon == "restart"
+
+
+@pytest.mark.parametrize(
+    ("options", "daemon"),
+    [
+        ({"debug": True}, "reload"),
+        ({"registry-mirrors": ["http://m"], "labels": ["a=b"]}, "reload"),
+        ({"live-restore": False}, "reload"),
+        ({"icc": False}, "restart"),
+        ({"debug": True, "icc": False}, "restart"),
+        ({"log-opts": {"max-size": "5m"}}, "restart"),
+    ],
+)
+def test_reload_where_that_is_enough(options: Mapping[str, Any], daemon: str) -> None:
+    """Only keys that dockerd takes up on SIGHUP spare the restart."""
+    changes = plan(SERVED, want(options=options))
+    assert changes.daemon == daemon
+    assert not changes.reload_first
+
+
+def test_live_restore_comes_into_force_before_a_restart() -> None:
+    """An adopted daemon without it would take its containers along."""
+    changes = plan(FOREIGN)
+    assert changes.daemon == "restart"
+    assert changes.reload_first
+
+
+def test_users_win_over_the_host_and_the_host_over_safe_options() -> None:
+    """Three layers, top down."""
+    facts = host(FOREIGN, config_text=json.dumps({"debug": False, "live-restore": False, "dns": ["192.0.2.1"]}))
+    new = json.loads(plan(facts, debug=True).config)
+    assert new == {**SAFE, "debug": True, "live-restore": False, "dns": ["192.0.2.1"]}
+
+
+def test_an_option_no_longer_asked_for_goes_back() -> None:
+    """A key of ours disappears; a key of the host's gets its former value."""
+    facts = host(FOREIGN, config_text=json.dumps({**SAFE, "debug": False}))
+    facts = after(facts, plan(facts, debug=True, icc=False))
+    assert json.loads(facts.config_text) == {**SAFE, "debug": True, "icc": False}
+    assert json.loads(plan(facts).config) == {**SAFE, "debug": False}
+
+
+def test_a_key_added_by_hand_later_stays() -> None:
+    """And is not ours."""
+    facts = host(SERVED, config_text=json.dumps({**SAFE, "dns": ["192.0.2.1"]}))
+    changes = plan(facts, debug=True)
+    assert json.loads(changes.config)["dns"] == ["192.0.2.1"]
+    assert "dns" not in changes.record.keys
+
+
+def test_null_takes_a_key_out() -> None:
+    """A safe option, or one of the host's."""
+    facts = host(FOREIGN, config_text=json.dumps({"dns": ["192.0.2.1"]}))
+    assert json.loads(plan(facts, live_restore=None, dns=None).config) == {
+        key: value for key, value in SAFE.items() if key != "live-restore"
+    }
+
+
+@pytest.mark.parametrize(("driver", "kept"), [("journald", False), ("local", True)])
+def test_log_limits_only_for_drivers_that_know_them(driver: str, kept: bool) -> None:
+    """Journald refuses max-size, container by container."""
+    assert ("log-opts" in json.loads(plan(BARE, log_driver=driver).config)) is kept
+    assert ("log-opts" in plan(host(FOREIGN, config_text=json.dumps({"log-driver": driver}))).after) is kept
+
+
+def test_order_and_layout_of_the_file_are_not_a_difference() -> None:
+    """It is compared as what it says."""
+    text = json.dumps(dict(reversed(SAFE.items())), indent=7)
+    assert plan(host(SERVED, config_text=text)).titles == ()
+
+
+def test_true_is_not_one() -> None:
+    """Python takes them for equal, dockerd does not."""
+    changes = plan(host(SERVED, config_text=json.dumps({**SAFE, "live-restore": 1})))
+    assert json.loads(changes.config) == SAFE
+
+
+def test_mirrors() -> None:
+    """A key like any other, given once."""
+    assert json.loads(plan(BARE, want(registry_mirrors=["http://m"])).config)["registry-mirrors"] == ["http://m"]
+    both = want(registry_mirrors=["http://m"], options={"registry-mirrors": ["http://n"]})
+    assert "given twice" in refusal(BARE, both)
+
+
+def test_flags_of_the_running_daemon() -> None:
+    """dockerd refuses what is given both ways: safe options give way, an input is refused."""
+    facts = host(FOREIGN, arguments=("-D=false", "--log-opt", "max-file=2", "--log-driver=json-file", "--live-restore"))
+    assert plan(facts).after == {}
+    assert "--debug" in refusal(facts, debug=True)
+    assert "--log-opt" in refusal(facts, log_opts={"max-file": "3"})
+
+
+def test_a_daemon_started_by_hand_keeps_its_arguments() -> None:
+    """Where nothing else restarts it, they are all that says where its data is; also once it has ended."""
+    facts = host(FOREIGN, systemd=False, arguments=("--data-root", "/srv/docker"))
+    changes = plan(facts)
+    assert (changes.mode, changes.daemon, changes.arguments) == ("direct", "restart", ("--data-root", "/srv/docker"))
+    ended = host(after(facts, changes), answers=False, pid=0, arguments=())
+    assert plan(ended).arguments == ("--data-root", "/srv/docker")
+    assert plan(host(FOREIGN, systemd=False, arguments=("-p", planning.PIDFILE))).arguments == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "asked", "mode"),
+    [
+        (BARE, "auto", "systemd"),
+        (host(BARE, systemd=False, sysvinit=True), "auto", "sysvinit"),
+        (host(BARE, systemd=False), "auto", "direct"),
+        (BARE, "direct", "direct"),
+        (host(BARE, systemd=False), "sysvinit", "sysvinit"),
+    ],
+)
+def test_service_mode(facts: Facts, asked: str, mode: str) -> None:
+    """Found by itself, and overridden."""
+    changes = plan(facts, want(service=asked))
+    assert changes.mode == mode
+    assert changes.enable is (mode != "direct")
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted", "words"),
+    [
+        (host(BARE, distribution="ubuntu", release="24.04", pretty_name="Ubuntu 24.04"), WANTED, "Ubuntu 24.04"),
+        (host(BARE, release="10", pretty_name="Debian 10"), WANTED, "12 (bookworm), 13 (trixie)"),
+        (host(BARE, release=""), WANTED, "This host runs"),
+        (BARE, want(users=["deploy", "nobodys"]), "names nobodys, unknown"),
+        (host(FOREIGN, version=(1, 6, 2)), WANTED, "1.6.2 is too old"),
+        (host(FOREIGN, answers=False, version=(18, 6, 1)), WANTED, "18.6.1 is too old"),
+        (host(BARE, systemd=False), want(service="systemd"), "systemd does not run"),
+        (host(FOREIGN, unit_active=False), WANTED, "kill 77"),
+        (host(FOREIGN, config_text="{"), WANTED, "is not JSON"),
+        (host(FOREIGN, config_text="[]"), WANTED, "not a JSON object"),
+        (BARE, want(options={"hosts": ["tcp://192.0.2.1:2376"]}), "unix:///var/run/docker.sock"),
+        (
+            host(FOREIGN, containers=("1 web",)),
+            dataclasses.replace(ABSENT, purge_data="/var/lib/docker"),
+            "not installed by",
+        ),
+    ],
+)
+def test_refusals(facts: Facts, wanted: Wanted, words: str) -> None:
+    """By name, with the value."""
+    assert words in refusal(facts, wanted)
+
+
+def test_absent_undoes_what_was_done() -> None:
+    """Stop, packages of the engine (not the libraries others may rely on), file, group, record."""
+    record = dataclasses.replace(OURS, users=("deploy",), packages=(*OURS.packages, "python3-requests"))
+    changes = plan(host(SERVED, record=record, members=frozenset({"deploy", "other"})), ABSENT)
+    assert changes.daemon == "stop"
+    assert changes.packages == OURS.packages
+    assert changes.remove_config
+    assert changes.users == ("deploy",)
+    assert changes.purge == ""
+
+
+def test_absent_again_is_nothing() -> None:
+    """Neither on a host that never had it."""
+    assert plan(BARE, ABSENT).titles == ()
+
+
+def test_absent_leaves_an_engine_that_was_here() -> None:
+    """Untouched when we never came, and as before when we did."""
+    assert plan(FOREIGN, ABSENT).titles == ()
+    before = host(FOREIGN, config_text=json.dumps({**SAFE, "debug": False}))
+    changes = plan(after(before, plan(before, debug=True)), ABSENT)
+    assert json.loads(changes.config) == {**SAFE, "debug": False}
+    assert (changes.daemon, changes.packages, changes.remove_config) == ("reload", (), False)
+
+
+def test_absent_under_running_containers() -> None:
+    """Refused by their names, unless told."""
+    facts = host(SERVED, containers=("1f web", "2f db"))
+    assert "web, db" in refusal(facts, ABSENT)
+    assert plan(facts, dataclasses.replace(ABSENT, stop_containers=True)).containers == ("1f", "2f")
+    assert plan(host(FOREIGN, containers=("1f web",)), ABSENT).titles == ()
+
+
+def test_keys_put_back_leave_packages_on_record() -> None:
+    """When the daemon did not come up with the new configuration."""
+    changes = plan(FOREIGN, want(users=["deploy"]), debug=True)
+    back = changes.record_back(Record())
+    assert (back.keys, back.users, back.packages) == ((), ("deploy",), changes.packages)
+
+
+def answers(sections: Mapping[str, str]) -> dict[str, Answer]:
+    """Return what these sections answer on this very machine."""
+    script, marker = compose(sections)
+    done = subprocess.run(["/bin/sh"], input=script, capture_output=True, text=True, timeout=60, check=True)
+    return take_apart(done.stdout, done.stderr, marker)
+
+
+def test_the_read_runs_in_one_script() -> None:
+    """Every section answers on this machine, whatever it is."""
+    wanted = want(users=["root", "no such account"], state="absent", purge_data="/proc/no such directory")
+    sections = planning.read_sections(wanted)
+    found = answers(sections)
+    assert set(found) == set(sections)
+    assert not [
+        answer.stderr for answer in found.values() if "yntax" in answer.stderr or "not found: " in answer.stderr
+    ]
+    facts = planning.facts_of(found, wanted)
+    assert facts.accounts == {"root"}
+    assert facts.pretty_name in Path("/etc/os-release").read_text(encoding="utf-8")
+    assert facts.purge_target == ""
+
+
+def test_purge_is_for_docker_data_only(tmp_path: Path) -> None:
+    """A directory that does not look like it is refused, an empty one is nothing to do."""
+
+    def purge(root: Path) -> str:
+        wanted = want(state="absent", purge_data=str(root))
+        return planning.facts_of(answers(planning.read_sections(wanted)), wanted).purge_target
+
+    assert purge(tmp_path) == ""
+    (tmp_path / "precious").touch()
+    with pytest.raises(Refused, match="not a directory of Docker's data"):
+        purge(tmp_path)
+    (tmp_path / "containers").mkdir()
+    (tmp_path / "volumes").mkdir()
+    assert purge(tmp_path) == str(tmp_path)
+
+
+def test_the_record_survives_its_file() -> None:
+    """Written and read again; damage is told."""
+    record = Record(True, ("docker.io",), ("debug",), {"debug": False}, ("deploy",), ("--data-root", "/srv"), True)
+    wanted = want()
+    found = answers(planning.read_sections(wanted))
+    assert planning.facts_of(found | {"record": Answer(0, record.text(), "")}, wanted).record == record
+    with pytest.raises(Refused, match="cannot be understood"):
+        planning.facts_of(found | {"record": Answer(0, '{"packages": 1}', "")}, wanted)
+
+
+@pytest.mark.parametrize(
+    ("printed", "version", "answering"),
+    [
+        ("answers 20.10.24+dfsg1\n", (20, 10, 24), True),
+        ("Docker version 26.1.5+dfsg1, build 411e817\n", (26, 1, 5), False),
+        ("", (), False),
+    ],
+)
+def test_version_of_a_daemon_or_of_a_program(printed: str, version: tuple[int, ...], answering: bool) -> None:
+    """What answers is the daemon; what is only installed still has a version."""
+    found = answers(planning.read_sections(WANTED)) | {"version": Answer(0, printed, "")}
+    facts = planning.facts_of(found, WANTED)
+    assert (facts.version, facts.answers) == (version, answering)
+
+
+def test_stop_does_not_wait_for_the_dead(tmp_path: Path) -> None:
+    """A child nobody buries counts as ended, as in a container whose PID 1 is no init; then its pid file is gone."""
+    pidfile = tmp_path / "pid"
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+        pidfile.write_text(f"{sleeper.pid}\n", encoding="utf-8")
+        started = time.monotonic()
+        subprocess.run(["/bin/sh", "-c", planning.STOP, "stop", pidfile], check=True, timeout=30)
+        assert time.monotonic() - started < 20
+        assert not pidfile.exists()
+        assert sleeper.wait() == -15
+    subprocess.run(["/bin/sh", "-c", planning.STOP, "stop", pidfile], check=True, timeout=30)
