@@ -8,10 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
-
 from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_image as planning, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
@@ -234,7 +232,7 @@ class ActionModule(QuaiAction):
             self._remove_tmp_path(directory)
         if not answer.ok:
             last = "\n".join([*answer.stdout.splitlines()[-30:], answer.stderr])
-            raise AnsibleError(
+            raise Failure(
                 f"{self._host}: the image {reference} could not be built; nothing that runs was touched. The last lines:\n{last}"
             )
 

@@ -13,6 +13,10 @@ class Refused(Exception):
         super().__init__(f"{found} {why} {remedy}")
 
 
+class Failure(Exception):
+    """A step failed on the host; the message tells what it was, what was taken back, and the evidence."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One command on the host: what it does in plain words, its words, and the words that take it back (none: nothing to take back)."""

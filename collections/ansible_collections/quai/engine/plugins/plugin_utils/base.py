@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import yaml
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused, Step
 from ansible_collections.quai.engine.plugins.module_utils.script import MISSING, Answer, compose, quote, take_apart
 
 HEARTBEAT_SECONDS = 20
@@ -57,8 +56,8 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
         self._prefix = self._compute_environment_string()
         try:
             result.update({"changed": False, **self.outcome(args, task_vars or {})})
-        except Refused as refusal:
-            result.update(failed=True, changed=False, msg=str(refusal))
+        except (Refused, Failure) as reason:
+            result.update(failed=True, changed=isinstance(reason, Failure), msg=str(reason))
         return result
 
     def read(self, sections: Mapping[str, str]) -> dict[str, Answer]:
@@ -112,7 +111,7 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
             thread.join()
 
     def take(self, steps: Sequence[Step], on_failure: Callable[[Step, Answer], str] | None = None) -> None:
-        """Take the steps in order; when one fails, take back those before it, last first, and raise AnsibleError.
+        """Take the steps in order; when one fails, take back those before it, last first, and raise Failure.
 
         on_failure: called before anything is taken back, returns what else the operator must know.
         """
@@ -121,10 +120,14 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
             self.say(step.title)
             answer = self.command(step.words)
             if not answer.ok:
-                more = on_failure(step, answer) if on_failure else ""
-                self.take_back([*taken, step])
+                try:
+                    more = on_failure(step, answer) if on_failure else ""
+                except Exception as error:  # noqa: BLE001 - whatever it is, what was done must be taken back
+                    more = f"(no evidence: {error})"
+                # What could not be created is not ours: its name is somebody else's.
+                self.take_back(taken if "create" in step.words[1:3] else [*taken, step])
                 reason = "\n".join(part for part in (answer.stderr, answer.stdout.strip()) if part)
-                raise AnsibleError(
+                raise Failure(
                     f"{self._host}: could not {step.title} (exit code {answer.rc}): {reason}\n{more}".rstrip()
                 )
             taken.append(step)
