@@ -66,7 +66,7 @@ def _start_dockerd() -> None:
         "insecure-registry": s.REGISTRY,
         # Works alike under every init, and leaves systemd's own tree alone.
         "exec-opt": "native.cgroupdriver=cgroupfs",
-        "cgroup-parent": "/quai-test",
+        "cgroup-parent": f"/{s.NETNS}",
         "log-level": "warn",
     }
     words = network.inside("dockerd", *(f"--{name}={value}" for name, value in options.items()))
@@ -149,7 +149,7 @@ def _kill(pid: int) -> None:
 def _unmount_leftovers() -> None:
     """Mounts below our directories that a killed daemon could not undo."""
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    ours = [mount for mount in mounts if mount.startswith((f"{s.RUN}/", f"{s.CACHE}/docker/"))]
+    ours = [mount for mount in mounts if f"{mount}/".startswith((f"{s.RUN}/", f"{s.CACHE}/docker/"))]
     for mount in sorted(ours, reverse=True):
         subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
 

@@ -11,13 +11,15 @@ CACHE = Path(
     os.environ.get("QUAI_CACHE")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quai"
 )
-RUN = Path("/run/quai-test")
+# A second bed beside the first needs a number, a network and a cache of its own: QUAI_TEST_BED=1, QUAI_TEST_NET, QUAI_CACHE.
+BED = os.environ.get("QUAI_TEST_BED", "")
+RUN = Path(f"/run/quai-test{BED}")
 
 # A private range: change the first two numbers where 10.213.0.0/16 is taken.
 PREFIX = os.environ.get("QUAI_TEST_NET", "10.213")
-NETNS = "quai-test"
+NETNS = f"quai-test{BED}"
 NETWORK = f"{PREFIX}.0.0/16"
-LINK_HOST, LINK_BED = "quai-host0", "quai-bed0"
+LINK_HOST, LINK_BED = f"quai-host{BED or 0}", f"quai-bed{BED or 0}"
 LINK_HOST_ADDRESS, LINK_BED_ADDRESS = f"{PREFIX}.0.1", f"{PREFIX}.0.2"
 BRIDGE_ADDRESS = f"{PREFIX}.16.1"
 BRIDGE_NETWORK = f"{PREFIX}.16.0/20"
