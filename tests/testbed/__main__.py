@@ -10,8 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import apt, daemon, images, network
-from . import settings as s
+from . import apt, daemon, images, network, settings as s
 from .shell import Failure, docker, say
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,8 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from . import network
-from . import settings as s
+from . import network, settings as s
 from .processes import Process
 from .shell import docker, run, say
 
@@ -140,10 +140,8 @@ def down_daemons() -> None:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _unmount_leftovers() -> None:

@@ -17,8 +17,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import apt
-from . import settings as s
+from . import apt, settings as s
 from .shell import Failure, docker, environment, run, say
 
 _INIT = Path(__file__).resolve().parent / "init.sh"
@@ -74,9 +73,9 @@ def _recipe(name: str) -> str:
     """The digest under which an image is cached: all that goes into it but the archive's state."""
     kind, _, suite = name.partition(":")
     bundle = _BUNDLE.read_text() if _BUNDLE.exists() else ""
-    base = [suite, PACKAGES, _PATH_EXCLUDES, bundle, apt.sources(suite), apt.options()]
+    base: list[object] = [suite, PACKAGES, _PATH_EXCLUDES, bundle, apt.sources(suite), apt.options()]
     if kind != "quai-root":
-        base += [MASKED, _INIT.read_bytes(), _FINISH]
+        base += [MASKED, str(_INIT.read_bytes()), _FINISH]
     if kind == "quai-host-docker":
         base += [ENGINE_PACKAGES, _ENGINE_DOCKERFILE, s.REGISTRY_URL]
     return _digest(*base)
@@ -84,7 +83,8 @@ def _recipe(name: str) -> str:
 
 def _present() -> dict[str, str]:
     """name:tag -> recipe digest of the host images the daemon has."""
-    names = [line for line in docker("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split() if "quai-" in line]
+    listed = docker("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split()
+    names = [name for name in listed if name.startswith("quai-")]
     if not names:
         return {}
     documents = json.loads(docker("image", "inspect", *names).stdout)
@@ -127,7 +127,8 @@ def _machine_authorities(root: Path) -> list[str]:
     if not _BUNDLE.exists():
         return []
     blocks = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
-    known = {re.sub(r"\s", "", block) for block in blocks.findall((root / "etc/ssl/certs/ca-certificates.crt").read_text())}
+    fresh = (root / "etc/ssl/certs/ca-certificates.crt").read_text()
+    known = {re.sub(r"\s", "", block) for block in blocks.findall(fresh)}
     return [block for block in blocks.findall(_BUNDLE.read_text()) if re.sub(r"\s", "", block) not in known]
 
 
@@ -158,8 +159,18 @@ def build_root(suite: str) -> None:
         options += [f"--aptopt={line}" for line in apt.options().splitlines()]
         _with_progress(
             f"{name}: mmdebstrap",
-            ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--keyring={apt.KEYRING}", *options,
-             f"--include={','.join(PACKAGES)}", suite, root, *apt.sources(suite)],
+            [
+                "mmdebstrap",
+                "--mode=root",
+                "--variant=minbase",
+                "--format=directory",
+                f"--keyring={apt.KEYRING}",
+                *options,
+                f"--include={','.join(PACKAGES)}",
+                suite,
+                root,
+                *apt.sources(suite),
+            ],
         )
         _customize(root, suite)
         say(f"{name}: importing")
@@ -168,7 +179,12 @@ def build_root(suite: str) -> None:
         )
         label = f"LABEL {_RECIPE_LABEL}={_recipe(name)}"
         imported = subprocess.run(
-            ["docker", "import", "--change", label, "-", name], stdin=tar.stdout, capture_output=True, text=True, env=environment(), check=False
+            ["docker", "import", "--change", label, "-", name],
+            stdin=tar.stdout,
+            capture_output=True,
+            text=True,
+            env=environment(),
+            check=False,
         )
         if tar.wait() != 0 or imported.returncode != 0:
             raise Failure(f"{name}: docker import failed: {imported.stderr.strip()}")
@@ -234,7 +250,8 @@ def _with_progress(what: str, words: Iterable[str | Path]) -> None:
 def _base_image_script(runtime: str) -> tuple[str, str]:
     """(image name, build script) of the product's own Debian base for a runtime: the bed has no second recipe."""
     spec = importlib.util.spec_from_file_location("quai_base_image", s.BASE_IMAGE)
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise Failure(f"{s.BASE_IMAGE} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up by name
     spec.loader.exec_module(module)

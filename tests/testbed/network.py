@@ -56,9 +56,11 @@ def is_up() -> bool:
     if not _NAMESPACE.exists():
         return False
     link = run(["ip", "-j", "-4", "address", "show", s.LINK_HOST], check=False)
-    return link.returncode == 0 and s.LINK_HOST_ADDRESS in link.stdout and run(
-        inside("ip", "-4", "address", "show", s.LINK_BED), check=False
-    ).stdout.find(s.LINK_BED_ADDRESS) > 0
+    return (
+        link.returncode == 0
+        and s.LINK_HOST_ADDRESS in link.stdout
+        and run(inside("ip", "-4", "address", "show", s.LINK_BED), check=False).stdout.find(s.LINK_BED_ADDRESS) > 0
+    )
 
 
 def up() -> None:

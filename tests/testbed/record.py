@@ -42,21 +42,23 @@ RUN useradd --uid 1000 myuser && mkdir -p /data && chown 1000:1000 /data
 VOLUME ["/data"]
 """
 
+_RUN_WEB = (
+    "docker run -d --name web --label quai.app=myapp --label quai.release=r1 --volumes-from myapp_data -p 80:5000"
+    " --memory 256m --memory-swap 256m --pids-limit 100 --cpu-shares 512 --read-only --tmpfs /tmp --cap-drop ALL"
+    " --security-opt no-new-privileges --restart on-failure:5 --user 1000:1000"
+    " --log-driver json-file --log-opt max-size=10m --log-opt max-file=3"
+    ' --health-cmd \'python -c "import urllib.request; urllib.request.urlopen(\\"http://127.0.0.1:5000/\\")"\''
+    " --health-interval 1s --health-timeout 5s --health-retries 3 web"
+)
 # Run in this order. Failures are expected where noted; a status that differs ends the recording.
 _SETUP = (
     f"mkdir -p {_DIRECTORY} && chown 1000:1000 {_DIRECTORY} && chmod 750 {_DIRECTORY}",
     f"docker pull {_IMAGE}",
     f"printf %s {shlex.quote(_WEB_DOCKERFILE)} | docker build -t web -t web:r1 -",
     f"printf %s {shlex.quote(_DATA_DOCKERFILE)} | docker build -t myapp_data -",
-    "docker volume create --label quai.app=myapp --driver local"
-    f" -o type=none -o o=bind -o device={_DIRECTORY} myapp_data",
+    f"docker volume create --label quai.app=myapp --driver local -o type=none -o o=bind -o device={_DIRECTORY} myapp_data",
     "docker create --name myapp_data --label quai.app=myapp -v myapp_data:/data myapp_data",
-    "docker run -d --name web --label quai.app=myapp --label quai.release=r1 --volumes-from myapp_data -p 80:5000"
-    " --memory 256m --memory-swap 256m --pids-limit 100 --cpu-shares 512 --read-only --tmpfs /tmp --cap-drop ALL"
-    " --security-opt no-new-privileges --restart on-failure:5 --user 1000:1000"
-    " --log-driver json-file --log-opt max-size=10m --log-opt max-file=3"
-    " --health-cmd 'python -c \"import urllib.request; urllib.request.urlopen(\\\"http://127.0.0.1:5000/\\\")\"'"
-    " --health-interval 1s --health-timeout 5s --health-retries 3 web",
+    _RUN_WEB,
     # As the text has it: an anonymous volume, and a release that mounts it.
     "docker create --name hand_data myapp_data",
     "docker run -d --name hand_web --volumes-from hand_data web",
@@ -120,7 +122,9 @@ def record(suite: str, directory: Path) -> None:
     with start(f"quai-host-docker:{suite}", f"record-{suite}", systemd=False) as host:
         host.write("/etc/docker/daemon.json", json.dumps(_DAEMON_JSON, indent=2))
         docker("exec", "-d", host.name, "sh", "-c", "exec dockerd >/var/log/docker.log 2>&1")
-        host.shell("for i in $(seq 100); do docker version >/dev/null 2>&1 && exit; sleep 0.3; done; tail /var/log/docker.log; exit 1")
+        host.shell(
+            "for i in $(seq 100); do docker version >/dev/null 2>&1 && exit; sleep 0.3; done; tail /var/log/docker.log; exit 1"
+        )
         version = host.shell("docker version -f '{{.Server.Version}}'").stdout.strip().split("+")[0]
         target = directory / f"docker-{version}"
         target.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-CACHE = Path(
-    os.environ.get("QUAI_CACHE")
-    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quai"
-)
+CACHE = Path(os.environ.get("QUAI_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quai")
 # A second bed beside the first needs a number, a network and a cache of its own: QUAI_TEST_BED=1, QUAI_TEST_NET, QUAI_CACHE.
 BED = os.environ.get("QUAI_TEST_BED", "")
 RUN = Path(f"/run/quai-test{BED}")
