@@ -20,6 +20,8 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the volume and its container, or remove them."""
+        if args["state"] == "present" and not args["image"]:
+            raise Refused("No image is given.", "The container is made from it.", "Set it (app_data_image).")
         wanted = planning.Wanted(
             name=args["name"],
             image=args["image"],
@@ -40,9 +42,11 @@ class ActionModule(QuaiAction):
                 "space": free_space(wanted.directory),
             }
         )
-        engine_answers(
+        here = engine_answers(
             answers["version"], self._host, may_be_missing=args["state"] == "absent", check_mode=self._task.check_mode
         )
+        if here:
+            self._refuse_unlisted(answers["containers"])
         actual = self._actual(answers, wanted, args["consumers"])
         if args["state"] == "absent":
             plan = planning.plan_absent(actual, wanted, args["purge"])
@@ -57,6 +61,16 @@ class ActionModule(QuaiAction):
             if args["state"] == "present":
                 more = {"token": self.command(["cat", wanted.register]).stdout.strip()}
         return planned(plan, **more)
+
+    @staticmethod
+    def _refuse_unlisted(containers: Answer) -> None:
+        """Raise Refused where the engine could not list its containers; one that went meanwhile is no matter."""
+        if not containers.ok and not state.documents(containers.stdout):
+            raise Refused(
+                f"The containers could not be listed: {containers.stderr}.",
+                "One of them may hold the data in another place.",
+                "Run again when the engine answers.",
+            )
 
     def _actual(self, answers: dict[str, Answer], wanted: planning.Wanted, consumers: list[str]) -> planning.Actual:
         """Return what was read. A consumer is a container of a given name, or one made with --volumes-from ours."""

@@ -78,15 +78,17 @@ class ActionModule(QuaiAction):
         if user[:1] != ["0"]:
             return [
                 (
-                    f"Quai works as {user[-1] if user else 'an unknown user'} on {self._host}, not as root. Packages, services and the data directory need root. "
-                    "Run the play with become (and --ask-become-pass where sudo asks), or connect as root."
+                    f"Quai works as {user[-1] if user else 'an unknown user'} on {self._host}, not as root. "
+                    "Packages, services and the data directory need root. Run the play with become (and --ask-become-pass where sudo asks), or connect as root."
                 )
             ]
         problems = self._port(args, answers["listening"], answers["publishing"])
         return problems + space_problem(answers["space"], args["directory"], args["free_mib"])
 
     def _port(self, args: dict[str, Any], listening: Answer, publishing: Answer) -> list[str]:
-        taken = ports.in_the_way(ports.listeners(listening.stdout), args["address"], args["port"])
+        taken = ports.in_the_way(
+            ports.listeners(listening.stdout), str(ipaddress.ip_address(args["address"])), args["port"]
+        )
         names = publishing.stdout.split()
         if not taken or args["container"] in names:
             return []

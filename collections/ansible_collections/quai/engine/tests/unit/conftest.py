@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.quai.engine.plugins.plugin_utils import base
-from ansible_collections.quai.engine.tests.unit.harness import PLUGINS, Guard, Run, action
+from ansible_collections.quai.engine.tests.unit.harness import PLUGINS, Guard, Run, action, trusted
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     ) -> dict[str, Any]:
         plugin = importlib.import_module(module if "." in module else f"{PLUGINS}.action.{module}")
         result: dict[str, Any] = action(plugin.ActionModule, check, environment, variables, args).run(
-            task_vars={"inventory_hostname": "quay1", **(variables or {})}
+            task_vars={"inventory_hostname": "quay1", **trusted(variables or {})}
         )
         return result
 

@@ -11,7 +11,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 
 from ansible_collections.quai.engine.plugins.plugin_utils import base
 
@@ -87,11 +87,17 @@ def action(
     task.environment = [dict(environment)] if environment else []
     task.check_mode = check
     context = PlayContext()
+    known = trusted(variables or {})
     return kind(
         task=task,
         connection=connection_loader.get("local", context),
         play_context=context,
         loader=loader,
-        templar=Templar(loader=loader, variables=dict(variables or {})),
+        templar=Templar(loader=loader, variables=known),
         shared_loader_obj=None,
     )
+
+
+def trusted(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables as an inventory's: their texts may be templates."""
+    return {name: trust_as_template(value) if isinstance(value, str) else value for name, value in variables.items()}

@@ -1,0 +1,704 @@
+"""The actions where a real daemon cannot be used: what is refused, what fails, and that nothing is changed then.
+
+The guard in docker's place speaks with the recorded words of real engines. What works is tested on real daemons (molecule).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.quai.engine.plugins.action import image as image_action
+from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
+
+FIXTURES = Path(__file__).parent / "fixtures"
+ENGINES = sorted(path.name for path in FIXTURES.glob("docker-[2-9]*"))
+DOWN = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n"
+UNREACHABLE = (
+    'Error response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on '
+    "192.0.2.53:53: no such host\n"
+)
+DENIED = (
+    "Error response from daemon: pull access denied for pyhton, repository does not exist or may require 'docker login': "
+    "denied: requested access to the resource is denied\n"
+)
+
+
+def recorded(engine: str, name: str) -> str:
+    """Return a recorded text of an engine."""
+    return (FIXTURES / engine / name).read_text(encoding="utf-8")
+
+
+def documents(engine: str, name: str, **changes: Any) -> str:
+    """Return a recorded document, changed at its top."""
+    (found,) = json.loads(recorded(engine, f"inspect_{name}.out"))
+    return json.dumps([found | changes])
+
+
+def args_of(module: str, tmp_path: Path) -> dict[str, Any]:
+    """Return arguments with which the action would work."""
+    context = tmp_path / "context"
+    context.mkdir(exist_ok=True)
+    (context / "Dockerfile").write_text(
+        "ARG BASE_IMAGE=python:3.13-slim\nFROM ${BASE_IMAGE}\nARG QUAI_CA_BUNDLE\n", encoding="utf-8"
+    )
+    register = str(tmp_path / "register")
+    known: dict[str, dict[str, Any]] = {
+        "image": {"name": "web", "context": str(context), "base": "python:3.13-slim", "base_runtime": "python3"},
+        "data": {
+            "name": "myapp_data",
+            "image": "myapp_data",
+            "directory": str(tmp_path / "data"),
+            "register_directory": register,
+        },
+        "release": {
+            "name": "web",
+            "image": "web",
+            "port": 1,
+            "volumes_from": "myapp_data",
+            "register_directory": register,
+        },
+    }
+    return known[module]
+
+
+@pytest.fixture
+def engine(guard: Guard) -> Guard:
+    """A guard that speaks as a current engine on which nothing is."""
+    guard.answer("version *", "28.5.2\n")
+    guard.answer("ps -aq *")
+    guard.answer("ps --filter *")
+    return guard
+
+
+def nothing_there(guard: Guard) -> None:
+    """Whatever else is asked for is not there."""
+    guard.answer("container inspect *", "[]\n", "Error response from daemon: No such container: x", 1)
+    guard.answer("image inspect *", "[]\n", "Error response from daemon: No such image: x", 1)
+    guard.answer("volume inspect *", "[]\n", "Error response from daemon: get x: no such volume", 1)
+    guard.answer("image ls *")
+
+
+# --- every action, on an engine that will not do ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("module", ["image", "data", "release"])
+@pytest.mark.parametrize("check", [False, True])
+def test_an_engine_too_old(act: Run, guard: Guard, tmp_path: Path, module: str, state: str, check: bool) -> None:
+    guard.answer("version *", "17.12.1-ce\n")
+    nothing_there(guard)
+    guard.answer("ps *")
+    result = act(module, check, state=state, **args_of(module, tmp_path))
+    assert result["failed"]
+    assert not result["changed"]
+    assert result["msg"].startswith("Docker 17.12.1 is too old: 18.9 is the least.")
+    assert guard.changes() == []
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("module", ["image", "data", "release"])
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_an_engine_that_is_down(
+    act: Run, guard: Guard, tmp_path: Path, module: str, state: str, engine_name: str
+) -> None:
+    said = recorded(engine_name, "version_no_daemon.err")
+    guard.answer("*", "\n", said, 1)
+    guard.answer("*", "", "", 1, program="dockerd")
+    result = act(module, state=state, **args_of(module, tmp_path))
+    assert result["failed"]
+    assert result["msg"].startswith(f"Docker does not answer on quay1: {said.strip().splitlines()[-1]}") or (
+        said.strip().splitlines()[0] in result["msg"]
+    )
+    assert "role docker_engine" in result["msg"]
+    assert guard.changes() == []
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("module", ["image", "data", "release"])
+def test_check_mode_before_there_is_an_engine(act: Run, guard: Guard, tmp_path: Path, module: str) -> None:
+    """On a bare host, check mode predicts what will come about once the engine is installed."""
+    guard.answer("*", "\n", DOWN, 1)
+    result = act(module, True, **args_of(module, tmp_path))
+    assert not result.get("failed"), result
+    assert result["changed"]
+    assert result["plan"]
+    assert guard.changes() == []
+
+
+# --- image ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"context": None}, "No context is given."),
+        ({"context": "/nowhere/at/all"}, "The build context /nowhere/at/all is not a directory."),
+        ({"dockerfile": "Dockerfile.web"}, "has no Dockerfile.web."),
+        ({"base_source": "debian", "base_runtime": ""}, "cannot be made from Debian packages"),
+    ],
+)
+def test_image_refuses(act: Run, engine: Guard, tmp_path: Path, change: dict[str, Any], expected: str) -> None:
+    nothing_there(engine)
+    result = act("image", **(args_of("image", tmp_path) | change))
+    assert result["failed"]
+    assert not result["changed"]
+    assert expected in result["msg"]
+    assert engine.changes() == []
+
+
+@pytest.mark.parametrize("source", ["auto", "pull"])
+def test_a_base_that_a_registry_does_not_have_is_not_made_of_something_else(
+    act: Run, engine: Guard, tmp_path: Path, said: list[str], source: str
+) -> None:
+    nothing_there(engine)
+    engine.answer("pull *", "", DENIED, 1)
+    result = act("image", **(args_of("image", tmp_path) | {"base": "pyhton:3.13", "base_source": source}))
+    assert result["failed"]
+    assert not result["changed"]
+    assert result["msg"].startswith(f"The base image pyhton:3.13 could not be pulled: {DENIED.strip()}.")
+    assert engine.changes() == ["docker pull -q pyhton:3.13"]
+    assert said == ["  quay1: pulling the base image pyhton:3.13"]
+
+
+@pytest.mark.usefixtures("said")
+def test_a_base_that_must_be_pulled_is_not_made_where_no_registry_is_reached(
+    act: Run, engine: Guard, tmp_path: Path
+) -> None:
+    nothing_there(engine)
+    engine.answer("pull *", "", UNREACHABLE, 1)
+    result = act("image", **(args_of("image", tmp_path) | {"base_source": "pull"}))
+    assert result["failed"]
+    assert "could not be pulled: Error response from daemon: Get" in result["msg"]
+    assert "myapp_base_source: debian" in result["msg"]
+    assert engine.changes() == ["docker pull -q python:3.13-slim"]
+
+
+def no_debian(guard: Guard) -> None:
+    """The recipe ends where it looks for the host's Debian mirror."""
+    guard.answer("*", program="mmdebstrap")
+    guard.answer("*", "", "E: no configuration\n", 1, program="apt-config")
+
+
+def test_where_no_registry_is_reached_the_base_is_made_of_debian_packages(
+    act: Run, engine: Guard, tmp_path: Path, said: list[str]
+) -> None:
+    nothing_there(engine)
+    engine.answer("pull *", "", f"Using default tag\n{UNREACHABLE}", 1)
+    no_debian(engine)
+    result = act("image", **args_of("image", tmp_path))
+    assert said[0] == "  quay1: pulling the base image python:3.13-slim"
+    assert said[1] == (
+        f"  quay1: no registry can be reached ({UNREACHABLE.strip()}): quai/python3:debian-trixie is made from Debian packages"
+    )
+    assert result["failed"]
+    assert result["msg"].startswith("quai/python3:debian-trixie could not be made: ")
+    assert engine.changes() == ["docker pull -q python:3.13-slim"]
+    assert "apt-config shell Dir" in " ".join(engine.calls).replace("shell list", "shell")
+
+
+def test_debian_can_be_asked_for(act: Run, engine: Guard, tmp_path: Path, said: list[str]) -> None:
+    nothing_there(engine)
+    no_debian(engine)
+    result = act("image", **(args_of("image", tmp_path) | {"base_source": "debian"}))
+    assert said[0] == "  quay1: quai/python3:debian-trixie is made from Debian packages"
+    assert result["failed"]
+    assert engine.changes() == []
+
+
+def test_an_unknown_recipe_is_refused_by_name(act: Run, engine: Guard, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match=r"base_runtime must be one of: .*python3, python2, got: perl"):
+        act("image", **(args_of("image", tmp_path) | {"base_runtime": "perl"}))
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+@pytest.mark.parametrize("error", [UNREACHABLE, DENIED])
+def test_a_build_that_fails_leaves_everything(
+    act: Run, engine: Guard, tmp_path: Path, said: list[str], engine_name: str, error: str
+) -> None:
+    """The base is on the host and cannot be refreshed: it goes on with that one, is built, and the build fails."""
+    base = recorded(engine_name, "inspect_image_base.out")
+    engine.answer("image inspect python:3.13-slim", base)
+    engine.answer("pull *", "", error, 1)
+    output = "".join(f"Step {number}/50\n" for number in range(1, 51))
+    engine.answer("build *", output, "The command '/bin/sh -c false' returned a non-zero code: 1", 1)
+    nothing_there(engine)
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("a certificate", encoding="utf-8")
+    arguments = args_of("image", tmp_path) | {
+        "base_source": "pull",
+        "base_refresh": True,
+        "build_args": {"A": 1},
+        "transient_args": {"INDEX": "https://it's/$(id)"},
+        "ca_bundle": str(bundle),
+    }
+    result = act("image", **arguments)
+    assert f"python:3.13-slim could not be pulled again ({error.strip()}); going on with the one on the host" in said[1]
+    assert result["failed"]
+    assert result["msg"].startswith("quay1: the image web:")
+    assert "could not be built; nothing that runs was touched. The last lines:\nStep 21/50\n" in result["msg"]
+    assert result["msg"].endswith("returned a non-zero code: 1")
+    (pull, build) = engine.changes()
+    assert pull == "docker pull -q python:3.13-slim"
+    for part in [
+        "-f Dockerfile",
+        "--label quai.image=web",
+        "--label quai.base=python:3.13-slim",
+        f"--label quai.base.id={json.loads(base)[0]['Id']}",
+        "--build-arg A=1",
+        "--build-arg BASE_IMAGE=python:3.13-slim",
+        "--build-arg INDEX=https://it's/$(id)",
+        "--build-arg QUAI_CA_BUNDLE=.quai/ca-certificates.crt",
+    ]:
+        assert part in build, part
+    assert not list((tmp_path / "remote").rglob("context.tar")), "the archive stays on the host"
+
+
+def test_secrets_of_the_build_do_not_name_the_image(act: Run, engine: Guard, tmp_path: Path) -> None:
+    engine.answer("image inspect python:3.13-slim", recorded(ENGINES[0], "inspect_image_base.out"))
+    nothing_there(engine)
+
+    def tag(**change: Any) -> str:
+        return str(act("image", True, **(args_of("image", tmp_path) | change))["image"])
+
+    assert (
+        tag() == tag(transient_args={"INDEX": "https://other"}) == tag(ca_bundle="/etc/ssl/certs/ca-certificates.crt")
+    )
+    assert tag() != tag(build_args={"A": "1"})
+
+
+def test_images_in_use_are_not_removed(act: Run, guard: Guard) -> None:
+    guard.answer("version *", "28.5.2\n")
+    guard.answer("image ls *", "sha256:1\n")
+    guard.answer("image inspect *", recorded("docker-28.5.2", "inspect_image_web.out"))
+    guard.answer("ps *", "web\n")
+    guard.answer("container inspect *", recorded("docker-28.5.2", "inspect_web.out"))
+    result = act("image", name="web", state="absent")
+    assert result["failed"]
+    assert "Images of web are in use by: web (" in result["msg"]
+    assert guard.changes() == []
+
+
+def test_a_revision_is_git_s_or_unknown(tmp_path: Path) -> None:
+    assert image_action._revision(tmp_path) == "unknown"
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.test", "-c", "commit.gpgsign=false"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
+    subprocess.run([*git, "tag", "v1"], check=True)
+    assert image_action._revision(tmp_path) == "v1"
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+def test_data_knows_what_it_is_given(act: Run, engine: Guard, tmp_path: Path) -> None:
+    nothing_there(engine)
+    result = act("data", **(args_of("data", tmp_path) | {"image": ""}))
+    assert result["failed"]
+    assert "No image is given" in result["msg"]
+
+
+@pytest.mark.parametrize("directory", ["data", "../data", ""])
+def test_data_refuses_a_relative_directory(act: Run, engine: Guard, tmp_path: Path, directory: str) -> None:
+    nothing_there(engine)
+    result = act("data", **(args_of("data", tmp_path) | {"directory": directory}))
+    assert result["failed"]
+    assert "is no absolute path" in result["msg"]
+    assert engine.changes() == []
+
+
+def _file(path: Path) -> None:
+    path.write_text("somebody's", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (_file, "is a regular file"),
+        (lambda path: path.symlink_to("/tmp"), "is a symbolic link"),
+        (os.mkfifo, "is a fifo"),
+    ],
+    ids=["file", "link", "fifo"],
+)
+def test_data_refuses_what_is_no_directory(
+    act: Run, engine: Guard, tmp_path: Path, make: Callable[[Path], None], kind: str
+) -> None:
+    nothing_there(engine)
+    make(tmp_path / "data")
+    result = act("data", **args_of("data", tmp_path))
+    assert result["failed"]
+    assert kind in result["msg"]
+    assert engine.changes() == []
+
+
+def test_data_refuses_a_full_disk(act: Run, engine: Guard, tmp_path: Path) -> None:
+    nothing_there(engine)
+    result = act("data", **(args_of("data", tmp_path) | {"free_mib": 1 << 40}))
+    assert result["failed"]
+    assert "MiB free" in result["msg"]
+    assert not (tmp_path / "data").exists()
+
+
+def test_data_refuses_to_go_on_without_knowing_who_uses_it(act: Run, guard: Guard, tmp_path: Path) -> None:
+    """A consumer's old data would be overlooked."""
+    guard.answer("version *", "28.5.2\n")
+    guard.answer("ps *", "", "Error response from daemon: context deadline exceeded\n", 1)
+    nothing_there(guard)
+    for state in ("present", "absent"):
+        result = act("data", state=state, **args_of("data", tmp_path))
+        assert result["failed"], result
+        assert "context deadline exceeded" in result["msg"]
+    assert guard.changes() == []
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_data_of_a_host_built_by_hand_is_refused(act: Run, guard: Guard, tmp_path: Path, engine_name: str) -> None:
+    guard.answer("version *", f"{engine_name.removeprefix('docker-')}\n")
+    guard.answer("ps *", "one\ntwo\n")
+    both = [
+        *json.loads(documents(engine_name, "hand_data", Name="/myapp_data")),
+        *json.loads(documents(engine_name, "hand_web", Name="/web")),
+    ]
+    both[1]["HostConfig"]["VolumesFrom"] = ["myapp_data"]
+    guard.answer("container inspect one two", json.dumps(both))
+    nothing_there(guard)
+    result = act("data", **args_of("data", tmp_path))
+    assert result["failed"]
+    assert "The container myapp_data holds /data in an anonymous volume: /var/lib/docker/volumes/" in result["msg"]
+    # Its container is gone, and only the application, asked for by name, still knows where the data is.
+    guard.answer("container inspect two", json.dumps(both[1:]))
+    assert guard.changes() == []
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+@pytest.mark.parametrize(("consumers", "found"), [(["web"], True), ([], True), (["other"], True)])
+def test_data_that_only_a_consumer_holds_is_found(
+    act: Run, guard: Guard, tmp_path: Path, engine_name: str, consumers: list[str], found: bool
+) -> None:
+    guard.answer("version *", f"{engine_name.removeprefix('docker-')}\n")
+    guard.answer("ps *", "two\n")
+    (web,) = json.loads(documents(engine_name, "hand_web", Name="/web"))
+    web["HostConfig"]["VolumesFrom"] = ["myapp_data:rw"]
+    guard.answer("container inspect two", json.dumps([web]))
+    nothing_there(guard)
+    result = act("data", consumers=consumers, **args_of("data", tmp_path))
+    assert bool(result.get("failed")) is found
+    assert "data it once held is still mounted: web (running) mounts" in result["msg"]
+    assert guard.changes() == []
+
+
+def test_data_is_purged_by_its_name_only(act: Run, engine: Guard, tmp_path: Path) -> None:
+    nothing_there(engine)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / ".quai-volume").write_text("t\n", encoding="utf-8")
+    arguments = args_of("data", tmp_path) | {"state": "absent"}
+    assert act("data", **arguments) == {"changed": False, "plan": []}
+    refused = act("data", **arguments, purge="yes")
+    assert refused["failed"]
+    assert "Asked to destroy the data of 'yes'" in refused["msg"]
+    predicted = act("data", True, **arguments, purge="myapp_data")
+    assert predicted["changed"]
+    assert (tmp_path / "data" / ".quai-volume").exists()
+    done = act("data", **arguments, purge="myapp_data")
+    assert done["plan"] == predicted["plan"] == [f"destroy the data in {tmp_path}/data"]
+    assert not (tmp_path / "data").exists()
+    assert act("data", **arguments, purge="myapp_data") == {"changed": False, "plan": []}
+
+
+@pytest.mark.usefixtures("said")
+def test_a_volume_that_cannot_be_created_is_taken_back(act: Run, engine: Guard, tmp_path: Path) -> None:
+    nothing_there(engine)
+    engine.answer("volume create *", "myapp_data\n")
+    engine.answer("create *", "", "Error: No such image: myapp_data", 1)
+    engine.answer("volume rm *", "myapp_data\n")
+    result = act("data", **(args_of("data", tmp_path) | {"uid": os.getuid(), "gid": os.getgid()}))
+    assert result["failed"]
+    assert result["msg"].startswith(
+        "quay1: could not create the volume container myapp_data (exit code 1): Error: No such"
+    )
+    assert [call.split(" ")[:3] for call in engine.changes()] == [
+        ["docker", "volume", "create"],
+        ["docker", "create", "--name"],
+        ["docker", "volume", "rm"],
+    ]
+    assert not (tmp_path / "register").exists()
+
+
+# --- release ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shipyard(guard: Guard) -> Guard:
+    """A guard that speaks as an engine with the image and the data, and without the application."""
+    guard.answer("version *", "28.5.2\n")
+    guard.answer("container inspect web web-*", "[]\n", "Error response from daemon: No such container: web", 1)
+    guard.answer("container inspect myapp_data", recorded("docker-28.5.2", "inspect_myapp_data.out"))
+    guard.answer("image inspect web", recorded("docker-28.5.2", "inspect_image_web.out"))
+    guard.answer("ps --filter *")
+    return guard
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"image": "nosuch"}, "There is no image 'nosuch' on the host."),
+        ({"volumes_from": "nosuch"}, "There is no container 'nosuch' on the host."),
+        ({"port": 0}, "port 0 is out of range."),
+        ({"port": 65536}, "port 65536 is out of range."),
+        ({"container_port": -1}, "container_port -1 is out of range."),
+        ({"address": "localhost"}, "'localhost' is no IP address."),
+        ({"address": "10.0.0"}, "'10.0.0' is no IP address."),
+        ({"memory": "lots"}, "'lots' is no size."),
+    ],
+)
+def test_release_refuses(act: Run, shipyard: Guard, tmp_path: Path, change: dict[str, Any], expected: str) -> None:
+    nothing_there(shipyard)
+    result = act("release", **(args_of("release", tmp_path) | change))
+    assert result["failed"]
+    assert not result["changed"]
+    assert expected in result["msg"]
+    assert shipyard.changes() == []
+
+
+@pytest.mark.parametrize(("held", "asked"), [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("::1", "::1")])
+@pytest.mark.parametrize("check", [False, True])
+def test_release_refuses_a_port_that_is_taken(
+    act: Run, shipyard: Guard, tmp_path: Path, held: str, asked: str, check: bool
+) -> None:
+    family = socket.AF_INET6 if ":" in held else socket.AF_INET
+    with socket.socket(family) as opened:
+        opened.bind((held, 0))
+        opened.listen()
+        port = opened.getsockname()[1]
+        result = act("release", check, **(args_of("release", tmp_path) | {"port": port, "address": asked}))
+    assert result["failed"]
+    assert f"Port {port} of quay1 is already taken by " in result["msg"]
+    assert f"(pid {os.getpid()})" in result["msg"]
+    assert shipyard.changes() == []
+
+
+def test_release_names_the_container_that_holds_the_port(act: Run, guard: Guard, tmp_path: Path) -> None:
+    guard.answer("ps --filter publish=* --format container {{.Names}}", "container blog\n")
+    guard.answer("version *", "28.5.2\n")
+    guard.answer("container inspect myapp_data", recorded("docker-28.5.2", "inspect_myapp_data.out"))
+    guard.answer("image inspect web", recorded("docker-28.5.2", "inspect_image_web.out"))
+    nothing_there(guard)
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port = opened.getsockname()[1]
+        result = act("release", **(args_of("release", tmp_path) | {"port": port}))
+    assert f"Port {port} of quay1 is already taken by container blog, on 127.0.0.1." in result["msg"]
+
+
+@pytest.mark.usefixtures("said")
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_a_release_that_cannot_start_is_removed_with_its_evidence(
+    act: Run, shipyard: Guard, tmp_path: Path, engine_name: str
+) -> None:
+    """The engine's own words, where the port is taken by what no table of sockets shows."""
+    taken = recorded(engine_name, "run_port_taken.err")
+    shipyard.answer("container inspect web", documents(engine_name, "web_broken", Name="/web"))
+    shipyard.answer("create *", "id\n")
+    shipyard.answer("start web", "", taken, 1)
+    shipyard.answer(
+        "logs *", recorded(engine_name, "logs_web_broken.out"), recorded(engine_name, "logs_web_broken.err")
+    )
+    shipyard.answer("run --rm *", "the last line of the log\n")
+    shipyard.answer("rm -f web", "web\n")
+    result = act("release", log_file="/data/myapp.log", **args_of("release", tmp_path))
+    assert result["failed"]
+    text = result["msg"]
+    assert text.startswith("quay1: could not start web on 0.0.0.0:1 (exit code 1): ")
+    assert "port is already allocated" in text
+    assert "of web is removed again." in text
+    assert "the one before serves on" not in text
+    assert "web: exit code 3, out of memory: no, running: False." in text
+    assert "Its last output:\n  cannot start" in text
+    assert "The end of /data/myapp.log:\n  the last line of the log" in text
+    verbs = [call.split(" ")[1] for call in shipyard.changes()]
+    assert verbs == ["create", "start", "run", "rm"]
+    assert shipyard.calls[-1] == "docker rm -f web"
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_a_name_taken_meanwhile_is_left_alone(act: Run, shipyard: Guard, tmp_path: Path, engine_name: str) -> None:
+    """Two runs at once: the second one must not remove the first one's container."""
+    shipyard.answer("create *", "", recorded(engine_name, "run_name_taken.err"), 1)
+    shipyard.answer("container inspect web", "garbage")
+    shipyard.answer("logs *", "", "No such container", 1)
+    result = act("release", **args_of("release", tmp_path))
+    assert result["failed"]
+    assert 'The container name "/web" is already in use' in result["msg"]
+    assert [call.split(" ")[1] for call in shipyard.changes()] == ["create"]
+
+
+def test_release_predicts_without_image_and_data(act: Run, engine: Guard, tmp_path: Path) -> None:
+    nothing_there(engine)
+    result = act("release", True, **args_of("release", tmp_path))
+    assert result["changed"]
+    assert result["plan"][:2] == ["create web of web", "start web on 0.0.0.0:1"]
+    assert result["diff"]["before"] == "web: absent\n"
+    assert engine.changes() == []
+
+
+# --- preflight --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> dict[str, Any]:
+    """Arguments of a preflight in a house of two roles, on a host where all is well."""
+    for role, options in {
+        "app_web": "app_web_name: {type: str}\n      app_web_pids: {type: int}",
+        "app_data": "app_data_directory: {type: path}",
+    }.items():
+        meta = tmp_path / "roles" / role / "meta"
+        meta.mkdir(parents=True)
+        (meta / "argument_specs.yml").write_text(
+            f"argument_specs:\n  main:\n    options:\n      {options}\n", encoding="utf-8"
+        )
+    (tmp_path / "vocabulary.yml").write_text(
+        "vocabulary:\n  myapp_port: {type: int}\n  myapp_runtime: {type: str, choices: [python3, python2]}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "Dockerfile").touch()
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        free = opened.getsockname()[1]
+    return {
+        "roles_directory": str(tmp_path / "roles"),
+        "roles": ["app_web", "app_data"],
+        "vocabulary": str(tmp_path / "vocabulary.yml"),
+        "contexts": [str(tmp_path / "web")],
+        "address": "127.0.0.1",
+        "port": free,
+        "container": "web",
+        "directory": str(tmp_path / "data"),
+        "free_mib": 1,
+    }
+
+
+def problems(result: dict[str, Any]) -> list[str]:
+    """Return the problems that the operator reads."""
+    assert result["failed"]
+    assert result["msg"] == "Nothing was changed on quay1:\n" + "\n".join(f"- {each}" for each in result["problems"])
+    return list(result["problems"])
+
+
+def test_preflight_lets_pass_what_works(act: Run, engine: Guard, house: dict[str, Any]) -> None:
+    variables = {
+        "myapp_port": "{{ 40 * 2 }}",
+        "myapp_runtime": "python2",
+        "app_web_name": "web",
+        "webserver_x": 1,
+        "ansible_host": "quay1.test",
+    }
+    assert act("preflight", variables=variables, **house) == {"changed": False}
+    assert act("preflight", True, variables=variables, **house) == {"changed": False}
+    assert engine.changes() == []
+
+
+def test_preflight_tells_all_problems_at_once(act: Run, engine: Guard, house: dict[str, Any]) -> None:
+    variables = {
+        "myapp_prot": 80,
+        "myapp_runtime": "python4",
+        "app_web_naem": "web",
+        "app_web_pids": "{{ myapp_prto }}",
+        "myapp_port": "eighty",
+    }
+    changed = {"port": 70000, "address": "localhost", "contexts": ["/nowhere/at/all", house["roles_directory"]]}
+    found = problems(act("preflight", variables=variables, **(house | changed)))
+    beginnings = [
+        "There is no variable app_web_naem; did you mean app_web_name?",
+        "There is no variable myapp_prot; did you mean myapp_port?",
+        "app_web_pids cannot be worked out: ",
+        "myapp_port is 'eighty': ",
+        "myapp_runtime is 'python4': value of myapp_runtime must be one of: python3, python2, got: python4",
+        "The build context /nowhere/at/all is not a directory.",
+        f"The build context {house['roles_directory']} has no Dockerfile.",
+        "Port 70000 is out of range: TCP has the ports 1 to 65535.",
+        "'localhost' is no IP address.",
+    ]
+    assert len(found) == len(beginnings)
+    for sentence, beginning in zip(found, beginnings, strict=True):
+        assert sentence.startswith(beginning)
+    assert "myapp_prto" in found[2]
+    assert engine.calls == [], "the host is not asked with values that make no sense"
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_preflight_refuses_ports_that_are_none(act: Run, house: dict[str, Any], port: int) -> None:
+    (sentence,) = problems(act("preflight", **(house | {"port": port})))
+    assert f"Port {port} is out of range" in sentence
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("asked", ["127.0.0.1", "0.0.0.0", "::"])
+def test_preflight_names_who_holds_the_port(act: Run, house: dict[str, Any], asked: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port = opened.getsockname()[1]
+        (sentence,) = problems(act("preflight", **(house | {"port": port, "address": asked})))
+        assert f"Port {port} is already taken by " in sentence
+        assert f"(pid {os.getpid()}), on 127.0.0.1." in sentence
+        assert act("preflight", **(house | {"port": port, "address": "127.9.9.9"})) == {"changed": False}
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("asked", ["0:0:0:0:0:0:0:1", "::0001", "::1"])
+def test_preflight_knows_an_address_however_it_is_written(act: Run, house: dict[str, Any], asked: str) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as opened:
+        port = opened.getsockname()[1]
+        (sentence,) = problems(act("preflight", **(house | {"port": port, "address": asked})))
+    assert f"Port {port} is already taken" in sentence
+
+
+@pytest.mark.parametrize(
+    ("names", "passes"), [("web\n", True), ("blog\nweb\n", True), ("blog\n", False), ("web2\n", False)]
+)
+def test_preflight_knows_its_own_container(
+    act: Run, guard: Guard, house: dict[str, Any], names: str, passes: bool
+) -> None:
+    guard.answer("ps --filter *", names)
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        result = act("preflight", **(house | {"port": opened.getsockname()[1]}))
+    if passes:
+        assert result == {"changed": False}
+    else:
+        assert f"is already taken by container {names.split(maxsplit=1)[0]}, on 127.0.0.1." in problems(result)[0]
+
+
+def test_preflight_without_docker_asks_the_kernel(act: Run, guard: Guard, house: dict[str, Any]) -> None:
+    guard.answer("*", "", "docker: not found", 127)
+    assert act("preflight", **house) == {"changed": False}
+
+
+def test_preflight_wants_root(act: Run, engine: Guard, house: dict[str, Any]) -> None:
+    engine.answer("-u", "1000\n", program="id")
+    engine.answer("-un", "deploy\n", program="id")
+    (sentence,) = problems(act("preflight", **house))
+    assert sentence.startswith("Quai works as deploy on quay1, not as root.")
+    assert "--ask-become-pass" in sentence
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("directory", ["data", "/proc/version/data"])
+def test_preflight_refuses_directories_that_cannot_be(act: Run, house: dict[str, Any], directory: str) -> None:
+    (sentence,) = problems(act("preflight", **(house | {"directory": directory})))
+    assert f"The data directory {directory if directory[0] == '/' else repr(directory)} is" in sentence
+
+
+@pytest.mark.usefixtures("engine")
+def test_preflight_tells_of_port_and_disk_together(act: Run, house: dict[str, Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port = opened.getsockname()[1]
+        found = problems(act("preflight", **(house | {"port": port, "free_mib": 1 << 40})))
+    assert len(found) == 2
+    assert "MiB free" in found[1]
