@@ -30,13 +30,24 @@ def which(command: str) -> str | None:
     return shutil.which(command, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin")
 
 
-def ensure_packages() -> None:
-    """Install the Debian packages the bed needs, without starting or enabling a service."""
+def _missing() -> list[str]:
     missing = [package for command, package in _TOOLS.items() if which(command) is None]
     if not KEYRING.exists():
         missing.append("debian-archive-keyring")
-    if not missing:
-        return
+    return missing
+
+
+def ensure_packages() -> None:
+    """Install the Debian packages the bed needs, without starting or enabling a service."""
+    # Twice: with apt lists that were empty, the first round cannot know which packages exist.
+    for _ in range(2):
+        if missing := _missing():
+            _install(missing)
+    if missing := _missing():
+        raise Failure(f"installed, and still not there: {', '.join(missing)}")
+
+
+def _install(missing: list[str]) -> None:
     if which("apt-get") is None:
         raise Failure(f"missing here, and this is not Debian: {', '.join(missing)}")
     # docker.io contains the CLI before trixie; a separate package does not exist there.
@@ -59,7 +70,11 @@ def _has_systemd() -> bool:
     return Path("/run/systemd/system").is_dir()
 
 
-_UNITS = {"docker.io": ("docker.service", "docker.socket"), "docker-registry": ("docker-registry.service",)}
+_UNITS = {
+    "docker.io": ("docker.service", "docker.socket"),
+    "containerd": ("containerd.service",),
+    "docker-registry": ("docker-registry.service",),
+}
 
 
 def _active_services() -> set[str]:
