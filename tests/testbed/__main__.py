@@ -70,7 +70,8 @@ def molecule(arguments: list[str]) -> int:
     os.environ.setdefault("MOLECULE_COMMAND_BORDERS", "false")
     # Molecule dies with a traceback when ansible-playbook is not on PATH.
     os.environ["PATH"] = f"{python.parent}:{os.environ['PATH']}"
-    os.execv(python, [str(python), "-m", "molecule", *arguments])
+    # -P: the directory molecule/ of the project is not the package.
+    os.execv(python, [str(python), "-P", "-m", "molecule", *arguments])
 
 
 _NEEDS_BED = {
