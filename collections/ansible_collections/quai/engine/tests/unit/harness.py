@@ -49,6 +49,10 @@ class Guard:
         path.write_text("\n".join(script) + "\n", encoding="utf-8")
         path.chmod(0o755)
 
+    def forget(self, program: str) -> None:
+        """Answer no call of the program any more, until told again."""
+        del self._answers[program]
+
     @property
     def calls(self) -> list[str]:
         """The calls so far, one a line; programs of several lines are cut to their first."""

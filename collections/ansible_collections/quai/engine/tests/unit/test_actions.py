@@ -154,11 +154,18 @@ def test_image_refuses(act: Run, engine: Guard, tmp_path: Path, change: dict[str
     assert engine.changes() == []
 
 
+def no_debian(guard: Guard) -> None:
+    """The recipe ends where it looks for the host's Debian mirror."""
+    guard.answer("*", program="mmdebstrap")
+    guard.answer("*", "", "E: no configuration\n", 1, program="apt-config")
+
+
 @pytest.mark.parametrize("source", ["auto", "pull"])
 def test_a_base_that_a_registry_does_not_have_is_not_made_of_something_else(
     act: Run, engine: Guard, tmp_path: Path, said: list[str], source: str
 ) -> None:
     nothing_there(engine)
+    no_debian(engine)
     engine.answer("pull *", "", DENIED, 1)
     result = act("image", **(args_of("image", tmp_path) | {"base": "pyhton:3.13", "base_source": source}))
     assert result["failed"]
@@ -173,18 +180,13 @@ def test_a_base_that_must_be_pulled_is_not_made_where_no_registry_is_reached(
     act: Run, engine: Guard, tmp_path: Path
 ) -> None:
     nothing_there(engine)
+    no_debian(engine)
     engine.answer("pull *", "", UNREACHABLE, 1)
     result = act("image", **(args_of("image", tmp_path) | {"base_source": "pull"}))
     assert result["failed"]
     assert "could not be pulled: Error response from daemon: Get" in result["msg"]
     assert "myapp_base_source: debian" in result["msg"]
     assert engine.changes() == ["docker pull -q python:3.13-slim"]
-
-
-def no_debian(guard: Guard) -> None:
-    """The recipe ends where it looks for the host's Debian mirror."""
-    guard.answer("*", program="mmdebstrap")
-    guard.answer("*", "", "E: no configuration\n", 1, program="apt-config")
 
 
 def test_where_no_registry_is_reached_the_base_is_made_of_debian_packages(
@@ -553,8 +555,10 @@ def test_release_predicts_without_image_and_data(act: Run, engine: Guard, tmp_pa
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> dict[str, Any]:
-    """Arguments of a preflight in a house of two roles, on a host where all is well."""
+def house(tmp_path: Path, guard: Guard) -> dict[str, Any]:
+    """Arguments of a preflight in a house of two roles, on a host where all is well and one is root."""
+    guard.answer("-u", "0\n", program="id")
+    guard.answer("-un", "root\n", program="id")
     for role, options in {
         "app_web": "app_web_name: {type: str}\n      app_web_pids: {type: int}",
         "app_data": "app_data_directory: {type: path}",
@@ -681,6 +685,7 @@ def test_preflight_without_docker_asks_the_kernel(act: Run, guard: Guard, house:
 
 
 def test_preflight_wants_root(act: Run, engine: Guard, house: dict[str, Any]) -> None:
+    engine.forget("id")
     engine.answer("-u", "1000\n", program="id")
     engine.answer("-un", "deploy\n", program="id")
     (sentence,) = problems(act("preflight", **house))

@@ -126,6 +126,11 @@ def test_the_dockerfile_is_always_in(tmp_path: Path, ignore: str, dockerfile: st
     assert dockerfile in files(tmp_path, dockerfile)
 
 
+def test_a_comment_is_no_pattern(tmp_path: Path) -> None:
+    make(tmp_path, "# b", "#a", ignore="# b\n#a\n")
+    assert regular(tmp_path) == ["# b", "#a", ".dockerignore", "Dockerfile"]
+
+
 def test_paths_are_sorted_and_told_once(tmp_path: Path) -> None:
     found = files(make(tmp_path, *TREE), "Dockerfile")
     assert found == sorted(set(found))

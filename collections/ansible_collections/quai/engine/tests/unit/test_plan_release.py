@@ -652,6 +652,7 @@ def test_waiting_goes_on_until_there_is_an_answer(environment: dict[str, str]) -
 
 def _serve_one(port: int) -> None:
     with http.server.HTTPServer(("127.0.0.1", port), Application) as server:
+        server.timeout = 5
         server.handle_request()
 
 

@@ -120,10 +120,20 @@ def test_a_section_changes_nothing_for_the_next() -> None:
     assert answers["second"].stdout.splitlines()[1] != "/"
 
 
-def test_a_section_cannot_eat_the_script() -> None:
-    answers = run({"reads": 'cat; read -r line; echo "[$line]"', "after": "echo not eaten"})
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_section_cannot_eat_the_script(shell: str) -> None:
+    """Some shells read their script line by line, others in blocks: so there is more of it than a block."""
+    sections = {"reads": 'cat; read -r line; echo "[$line]"', "long": f"echo {'x' * 100_000} >/dev/null"}
+    answers = run(sections | {"after": "echo not eaten"}, shell)
     assert answers["reads"].stdout == "[]\n"
     assert answers["after"].stdout == "not eaten\n"
+
+
+def test_an_output_that_imitates_the_end_is_output() -> None:
+    script, _marker = compose({"one": f"printf 'a\\n{MARKER}= 7\\nb'", "two": "echo two"}, MARKER)
+    done = subprocess.run(["/bin/sh"], input=script.encode(), capture_output=True, check=False)
+    answers = take_apart(done.stdout.decode(), done.stderr.decode(), MARKER)
+    assert answers == {"one": Answer(0, f"a\n{MARKER}= 7\nb", ""), "two": Answer(0, "two\n", "")}
 
 
 def test_what_follows_the_script_is_never_run() -> None:
