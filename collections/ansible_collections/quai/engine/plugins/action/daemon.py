@@ -73,9 +73,7 @@ class ActionModule(QuaiAction):
             },
             "validate": quote(["/bin/sh", "-c", planning.VALIDATE, "validate"]) + " %s",
             "stop_command": ["/bin/sh", "-c", planning.STOP, "stop", planning.PIDFILE],
-            "log_command": ["journalctl", "-u", "docker", "-n", "20", "--no-pager", "-o", "cat"]
-            if changes.mode == "systemd"
-            else ["tail", "-n", "20", planning.LOGFILE],
+            "log_command": ["/bin/sh", "-c", planning.complaints(changes.mode)],
         }
         if changes.titles and self._task.check_mode:
             result["diff"] = [

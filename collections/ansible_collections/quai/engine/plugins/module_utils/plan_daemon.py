@@ -65,8 +65,9 @@ VALIDATE = (
     'echo "$said" >&2\nexit 1'
 )
 
-# Ends the daemon of the pid file $1 and waits for it. Not start-stop-daemon: it takes a process that ended for one that does
-# not want to, where PID 1 is no init and buries nobody. A pid file left over is removed, dockerd would not start over it.
+# Ends the daemon of the pid file $1 and waits for it. Not start-stop-daemon: it takes a process that ended for one that
+# does not want to, where PID 1 is no init and buries nobody. Pid files left over go too, the init script's own among them:
+# dockerd would not start over one, nor would the script (and so the package's removal) get over the other.
 STOP = (
     'pid=$(cat "$1" 2>/dev/null) || exit 0\n'
     "gone() { ! grep -qs '^State:.[^ZX]' \"/proc/$pid/status\"; }\n"
@@ -77,7 +78,7 @@ STOP = (
     '  [ $tries -lt 300 ] || { echo "process $pid does not end" >&2; exit 1; }\n'
     "  sleep 0.2\n"
     "done\n"
-    'rm -f "$1"'
+    'rm -f "$1" "${1%.pid}-ssd.pid"'
 )
 
 
@@ -195,6 +196,13 @@ def docker_command() -> str:
     return "env -u DOCKER_HOST -u DOCKER_CONTEXT -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH timeout 30 " + quote(
         ["docker", "-H", SOCKET]
     )
+
+
+def complaints(mode: str) -> str:
+    """Return the shell that prints what the daemon complained of, the most recent last."""
+    # systemd starts a failing daemon again and again: routine would crowd out the reason.
+    log = "journalctl -u docker -n 400 --no-pager -o cat" if mode == "systemd" else f"tail -n 400 {LOGFILE}"
+    return f"{log} | grep -v -E 'level=(info|debug)' | tail -n 20"
 
 
 def read_sections(wanted: Wanted) -> dict[str, str]:
