@@ -98,7 +98,7 @@ def test_broken_application_leaves_the_old_one_serving(context: Path) -> None:
 @pytest.mark.usefixtures("deployed")
 def test_application_that_answers_500_is_refused(context: Path) -> None:
     source = context / "myapp.py"
-    source.write_text(source.read_text().replace("return 'Hello World!'", "return 'out of order', 500"))
+    source.write_text(source.read_text().replace('return "Hello World!"', 'return "out of order", 500'))
     done = site("-e", f"myapp_context={context}", "-e", "app_web_health_timeout_seconds=3", check=False)
     assert done.returncode != 0
     assert "out of order" in done.stdout

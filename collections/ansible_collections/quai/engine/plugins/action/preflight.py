@@ -52,7 +52,7 @@ class ActionModule(QuaiAction):
     @staticmethod
     def _address(args: dict[str, Any]) -> list[str]:
         problems = []
-        if not 1 <= args["port"] <= 65535:
+        if not (str(args["port"]).isdecimal() and 1 <= int(args["port"]) <= 65535):
             problems.append(
                 f"Port {args['port']} is out of range: TCP has the ports 1 to 65535. Set myapp_port to one of them."
             )
@@ -87,7 +87,7 @@ class ActionModule(QuaiAction):
 
     def _port(self, args: dict[str, Any], listening: Answer, publishing: Answer) -> list[str]:
         taken = ports.in_the_way(
-            ports.listeners(listening.stdout), str(ipaddress.ip_address(args["address"])), args["port"]
+            ports.listeners(listening.stdout), str(ipaddress.ip_address(args["address"])), int(args["port"])
         )
         names = publishing.stdout.split()
         if not taken or args["container"] in names:

@@ -63,7 +63,7 @@ def test_the_documented_options_are_the_argument_spec(module: str) -> None:
 
 
 def _sample(option: dict[str, Any]) -> object:
-    return {"str": "x", "path": "/x", "int": 1, "dict": {}, "list": []}[option["type"]]
+    return {"str": "x", "path": "/x", "int": 1, "raw": "1", "dict": {}, "list": []}[option["type"]]
 
 
 @pytest.mark.parametrize("module", MODULES)
