@@ -203,7 +203,8 @@ def test_where_no_registry_is_reached_the_base_is_made_of_debian_packages(
     assert result["failed"]
     assert result["msg"].startswith("quai/python3:debian-trixie could not be made: ")
     assert engine.changes() == ["docker pull -q python:3.13-slim"]
-    assert "apt-config shell Dir" in " ".join(engine.calls).replace("shell list", "shell")
+    if os.geteuid() == 0:  # else the recipe ends before: it needs root
+        assert any(call.startswith("apt-config shell ") for call in engine.calls)
 
 
 def test_debian_can_be_asked_for(act: Run, engine: Guard, tmp_path: Path, said: list[str]) -> None:
@@ -606,6 +607,7 @@ def test_preflight_lets_pass_what_works(act: Run, engine: Guard, house: dict[str
     }
     assert act("preflight", variables=variables, **house) == {"changed": False}
     assert act("preflight", True, variables=variables, **house) == {"changed": False}
+    assert act("preflight", **(house | {"port": str(house["port"])})) == {"changed": False}
     assert engine.changes() == []
 
 
@@ -638,8 +640,8 @@ def test_preflight_tells_all_problems_at_once(act: Run, engine: Guard, house: di
 
 
 @pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("port", [0, -1, 65536])
-def test_preflight_refuses_ports_that_are_none(act: Run, house: dict[str, Any], port: int) -> None:
+@pytest.mark.parametrize("port", [0, -1, 65536, "eighty", "80.5", "", "-1", " 80"])
+def test_preflight_refuses_ports_that_are_none(act: Run, house: dict[str, Any], port: object) -> None:
     (sentence,) = problems(act("preflight", **(house | {"port": port})))
     assert f"Port {port} is out of range" in sentence
 

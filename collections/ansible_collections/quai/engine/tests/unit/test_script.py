@@ -100,7 +100,7 @@ def test_every_section_answers_for_itself() -> None:
     assert not answers["bad"].ok
     assert answers["false"] == Answer(1, "", "")
     assert answers["none"].rc == 127
-    assert "not found" in answers["none"].stderr
+    assert "quai-no-such-command" in answers["none"].stderr
     assert answers["killed"].rc == 137
     assert answers["silent"] == Answer(0, "", "")
     assert answers["last"] == Answer(0, "still here\n", "")
