@@ -138,12 +138,12 @@ class ActionModule(QuaiAction):
                 if answer.ok:
                     return choice.reference, self._id(choice.reference), f"{choice.reference}, pulled"
                 reason = answer.stderr.splitlines()[-1] if answer.stderr else f"exit code {answer.rc}"
+                if choice.image:
+                    self.say(
+                        f"{choice.reference} could not be pulled again ({reason}); going on with the one on the host"
+                    )
+                    return choice.reference, choice.image.id, f"{choice.reference}, on the host"
                 if not planning.UNREACHABLE.search(reason) or choice.ways == ("pull",):
-                    if choice.image:
-                        self.say(
-                            f"{choice.reference} could not be pulled again ({reason}); going on with the one on the host"
-                        )
-                        return choice.reference, choice.image.id, f"{choice.reference}, on the host"
                     raise Refused(
                         f"The base image {choice.reference} could not be pulled: {reason}.",
                         "The Dockerfile starts from it.",

@@ -24,6 +24,8 @@ class Step:
     title: str
     words: tuple[str, ...]
     undo: tuple[str, ...] = ()
+    proven: bool = False
+    """Whether all before it has proven itself, so that its own failure takes nothing back."""
 
 
 @dataclass(frozen=True)

@@ -280,7 +280,7 @@ def _replace(wanted: Wanted, current: Container) -> list[Step]:
             undo=["docker", "stop", "-t", "1", name],
         ),
         _wait(wanted, name),
-        step(f"remove {previous}", "docker", "rm", previous),
+        Step(f"remove {previous}", ("docker", "rm", previous), proven=True),
     ]
 
 

@@ -125,7 +125,8 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
                 except Exception as error:  # noqa: BLE001 - whatever it is, what was done must be taken back
                     more = f"(no evidence: {error})"
                 # What could not be created is not ours: its name is somebody else's.
-                self.take_back(taken if "create" in step.words[1:3] else [*taken, step])
+                begun = [] if "create" in step.words[1:3] else [step]
+                self.take_back([] if step.proven else [*taken, *begun])
                 reason = "\n".join(part for part in (answer.stderr, answer.stdout.strip()) if part)
                 raise Failure(
                     f"{self._host}: could not {step.title} (exit code {answer.rc}): {reason}\n{more}".rstrip()
