@@ -277,6 +277,7 @@ def test_service_mode(facts: Facts, asked: str, mode: str) -> None:
     ("facts", "wanted", "words"),
     [
         (host(BARE, distribution="ubuntu", release="24.04", pretty_name="Ubuntu 24.04"), WANTED, "Ubuntu 24.04"),
+        (host(BARE, distribution="devuan", pretty_name="Devuan 13"), WANTED, "runs Devuan 13"),
         (host(BARE, release="10", pretty_name="Debian 10"), WANTED, "12 (bookworm), 13 (trixie)"),
         (host(BARE, release=""), WANTED, "This host runs"),
         (BARE, want(users=["deploy", "nobodys"]), "names nobodys, unknown"),
@@ -385,6 +386,24 @@ def test_the_record_survives_its_file() -> None:
     assert planning.facts_of(found | {"record": Answer(0, record.text(), "")}, wanted).record == record
     with pytest.raises(Refused, match="cannot be understood"):
         planning.facts_of(found | {"record": Answer(0, '{"packages": 1}', "")}, wanted)
+
+
+@pytest.mark.parametrize(
+    ("printed", "systemd", "sysvinit"),
+    [
+        ("systemd\nhas-systemd\nhas-limit\n", True, False),
+        ("init\nhas-inittab\nhas-limit\n", False, True),
+        ("init\nhas-inittab\n", False, False),  # its script could not raise the limit it asks for
+        ("init\nhas-limit\n", False, False),  # another init of that name
+        ("sh\nhas-inittab\nhas-limit\n", False, False),
+        ("sleep\n", False, False),
+    ],
+)
+def test_what_runs_as_pid_1(printed: str, systemd: bool, sysvinit: bool) -> None:
+    """The process, its files, and whether the init script can work."""
+    found = answers(planning.read_sections(WANTED)) | {"init": Answer(0, printed, "")}
+    facts = planning.facts_of(found, WANTED)
+    assert (facts.systemd, facts.sysvinit) == (systemd, sysvinit)
 
 
 @pytest.mark.parametrize(
