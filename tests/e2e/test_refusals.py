@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,4 +130,26 @@ def test_hand_made_data_is_refused_with_the_evidence() -> None:
         assert page()[0] == 200
     finally:
         docker("rm", "myapp_data")
+        site()
+
+
+def test_two_runs_at_once_and_a_run_that_died(context: Path) -> None:
+    source = context / "myapp.py"
+    source.write_text(source.read_text() + "\n# another release\n")
+    lock = Path("/run/quai-web.lock")
+    lock.mkdir()
+    (lock / "holder").write_text("ann@laptop (pid 1), since 2026-01-01T00:00:00+00:00\n")
+    try:
+        serving = docker("inspect", "-f", "{{.Id}}", "web")
+        done = site("-e", f"myapp_context={context}", check=False)
+        assert done.returncode != 0
+        assert "ann@laptop" in done.stdout
+        assert str(lock) in done.stdout
+        assert docker("inspect", "-f", "{{.Id}}", "web") == serving
+        os.utime(lock, (0, 0))  # a run of long ago
+        site("-e", f"myapp_context={context}")
+        assert docker("inspect", "-f", "{{.Id}}", "web") != serving
+        assert not lock.exists()
+    finally:
+        shutil.rmtree(lock, ignore_errors=True)
         site()

@@ -6,11 +6,12 @@ import ipaddress
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_release as planning, ports, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, Step
+from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step
 from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION, engine_answers
+from ansible_collections.quai.engine.plugins.plugin_utils.lock import lock
 
 
 class ActionModule(QuaiAction):
@@ -18,6 +19,19 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the release run, or have no container of its names."""
+        plan, wanted = self._plan(args)
+        if plan.steps and not self._task.check_mode:
+            with lock(self, args["name"]):
+                plan, wanted = self._plan(args)  # what was read before the lock may be another run's by now
+                one_before = plan.before != {args["name"]: "absent"}
+                self.take(
+                    plan.steps,
+                    lambda step, _answer: self._evidence(step, wanted, args["log_file"], one_before) if wanted else "",
+                )
+        return planned(plan, **({"release": wanted.digest} if wanted else {}))
+
+    def _plan(self, args: dict[str, Any]) -> tuple[Plan, planning.Wanted | None]:
+        """Read the host and return the plan, with the wanted release where one is wanted."""
         name = args["name"]
         names = [name, f"{name}-candidate", f"{name}-next", f"{name}-previous"]
         answers = self.read(
@@ -35,26 +49,16 @@ class ActionModule(QuaiAction):
         found = state.containers(answers["containers"].stdout)
         actual = planning.Actual(*(state.by_name(found, each) for each in names))
         if args["state"] == "absent":
-            plan = planning.plan_absent(actual, name, args["stop_timeout_seconds"])
-            if not self._task.check_mode:
-                self.take(plan.steps)
-            return planned(plan)
+            return planning.plan_absent(actual, name, args["stop_timeout_seconds"]), None
 
         image = next(iter(state.images(answers["image"].stdout)), None)
         source = state.by_name(state.containers(answers["source"].stdout), args["volumes_from"])
         if not self._task.check_mode:  # in check mode, the roles before this one may not have made them yet
             self._refuse_missing(args, image, source)
         wanted = self._wanted(args, image)
-        self._refuse_taken_port(wanted, actual.current or actual.previous, answers["listening"])
-        plan = planning.plan_release(
-            actual, wanted, self._volume_mismatch(actual.current or actual.previous, source, wanted)
-        )
-        if plan.steps and not self._task.check_mode:
-            self.take(
-                plan.steps,
-                lambda step, _answer: self._evidence(step, wanted, args["log_file"], actual.current is not None),
-            )
-        return planned(plan, release=wanted.digest)
+        serving = actual.current or actual.previous
+        self._refuse_taken_port(wanted, serving, answers["listening"])
+        return planning.plan_release(actual, wanted, self._volume_mismatch(serving, source, wanted)), wanted
 
     @staticmethod
     def _refuse_missing(args: dict[str, Any], image: state.Image | None, source: state.Container | None) -> None:
@@ -151,7 +155,7 @@ class ActionModule(QuaiAction):
         has, should = current.mount_at(wanted.data_path), source.mount_at(wanted.data_path)
         return "" if (has and has.name) == (should and should.name) else (has.name or has.source if has else "none")
 
-    def _evidence(self, failed: Step, wanted: planning.Wanted, log_file: str, had_one: bool) -> str:
+    def _evidence(self, failed: Step, wanted: planning.Wanted, log_file: str, one_before: bool) -> str:
         """Return what the failed container says of itself, read before it is removed."""
         name = wanted.candidate if wanted.candidate in failed.title else wanted.name
         sections = {
@@ -179,7 +183,7 @@ class ActionModule(QuaiAction):
         answers = self.read(sections)
         lines = [
             f"The release {wanted.digest} of {wanted.image} is removed again"
-            + ("; the one before serves on." if had_one else ".")
+            + ("; the one before serves on." if one_before else ".")
         ]
         if container := state.by_name(state.containers(answers["container"].stdout), name):
             killed = "yes" if container.oom_killed else "no"

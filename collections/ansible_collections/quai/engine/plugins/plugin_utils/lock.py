@@ -1,0 +1,52 @@
+"""One run at a time exchanges a release: a lock on the host, with who holds it and since when."""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.script import quote
+from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
+
+STALE_SECONDS = 900
+"""A lock this old is a run that died: far longer than an exchange takes."""
+
+# A directory is made by one only. /run is empty after a boot, as is fitting: no run outlives one.
+_TAKE = """\
+base=/run; [ -w "$base" ] || base=${TMPDIR:-/tmp}
+lock=$base/quai-$1.lock
+if [ -d "$lock" ] && [ $(($(date +%s) - $(stat -c %Y "$lock"))) -gt "$3" ]; then
+    mv "$lock" "$lock.$$" && rm -rf "$lock.$$"
+fi
+mkdir "$lock" 2>/dev/null && printf '%s\n' "$2" > "$lock/holder" && exit 0
+cat "$lock/holder"; echo "$lock"; exit 1
+"""
+_RELEASE = """\
+base=/run; [ -w "$base" ] || base=${TMPDIR:-/tmp}
+lock=$base/quai-$1.lock
+[ "$(cat "$lock/holder")" != "$2" ] || rm -rf "$lock"
+"""
+
+
+@contextmanager
+def lock(action: QuaiAction, name: str) -> Iterator[None]:
+    """Hold the host's lock of this name. Raises Refused while another run holds it, with who, since when and where."""
+    since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    holder = f"{getpass.getuser()}@{platform.node()} (pid {os.getpid()}), since {since}"
+    answer = action.fragment(quote(["sh", "-c", _TAKE, "sh", name, holder, str(STALE_SECONDS)]))
+    if not answer.ok:
+        held, _newline, where = answer.stdout.strip().rpartition("\n")
+        raise Refused(
+            f"Another run is changing {name} on this host: {held or 'unknown'}.",
+            "Two at once would take each other's containers away.",
+            f"Wait for it. If it died, remove {where} on the host; after {STALE_SECONDS // 60} minutes that is done by itself.",
+        )
+    try:
+        yield
+    finally:
+        action.fragment(quote(["sh", "-c", _RELEASE, "sh", name, holder]))
