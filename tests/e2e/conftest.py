@@ -22,9 +22,12 @@ DATA = Path("/var/lib/myapp/data")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def run(*words: str | Path, check: bool = True, seconds: int = 600) -> subprocess.CompletedProcess[str]:
+def run(
+    *words: str | Path, check: bool = True, seconds: int = 600, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command from the project's root and return it with its output, stderr merged in."""
-    environment = os.environ | {"PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
+    path = f"{ROOT}/.venv/bin:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "ANSIBLE_NOCOLOR": "1"} | variables
     done = subprocess.run(
         [str(word) for word in words],
         cwd=ROOT,
@@ -73,7 +76,7 @@ def changes(done: subprocess.CompletedProcess[str]) -> int:
 
 def host_state() -> dict[str, str]:
     """Return all that a refused run may not touch: containers, images, volumes, data and the engine's options."""
-    have = shutil.which("dockerd") is not None
+    have = engine_answers()
     return {
         "containers": docker("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}") if have else "",
         "images": docker("images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}") if have else "",
@@ -83,10 +86,15 @@ def host_state() -> dict[str, str]:
     }
 
 
+def engine_answers() -> bool:
+    """Return whether a Docker daemon answers on this machine's own socket."""
+    return run("docker", "version", check=False).returncode == 0
+
+
 @pytest.fixture(scope="session")
 def bare() -> bool:
-    """Whether this machine had no engine before the tests."""
-    return shutil.which("dockerd") is None
+    """Whether this machine had no running engine before the tests."""
+    return not engine_answers()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,7 +104,7 @@ def own_host(bare: bool) -> Iterator[None]:
         pytest.exit(
             "the end-to-end tests deploy on this machine and need root: run ./script/test with sudo", returncode=1
         )
-    served = not bare and docker("ps", "-aq", "--filter", "name=^/web$", check=False) != ""
+    served = not bare and docker("ps", "-aq", "--filter", "name=^/web$") != ""
     had_data = DATA.exists()
     yield
     if served:

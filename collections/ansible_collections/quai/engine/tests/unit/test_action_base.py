@@ -281,6 +281,12 @@ def test_when_a_step_fails_all_is_taken_back_last_first(does: Does, tmp_path: Pa
     assert said == ["  quay1: do one", "  quay1: look", "  quay1: do two", "  quay1: do three"]
 
 
+def test_what_is_proven_is_not_taken_back(does: Does, tmp_path: Path) -> None:
+    clean_up = Step("clean up", ("false",), proven=True)
+    assert "could not clean up" in failure(does, [log_step(tmp_path, "one"), clean_up])
+    assert log(tmp_path) == ["one"]
+
+
 def test_an_undo_that_fails_does_not_stop_the_others(does: Does, tmp_path: Path, said: list[str]) -> None:
     broken = Step("do two", ("true",), ("sh", "-c", "echo cannot >&2; exit 1"))
     text = failure(does, [log_step(tmp_path, "one"), broken, step("do three", "false")])

@@ -119,6 +119,7 @@ def test_a_new_release_replaces_the_one_before_after_it_has_proven_itself() -> N
     assert made.before["image"] == OLD.image_id
     assert made.after["image"] == WANTED.image_id
     assert made.after["release"] == WANTED.digest
+    assert [each.title for each in made.steps if each.proven] == ["remove web-previous"]
 
 
 def test_the_one_before_is_not_touched_until_the_candidate_is_gone_again() -> None:
