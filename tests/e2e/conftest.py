@@ -106,6 +106,12 @@ def own_host(bare: bool) -> Iterator[None]:
         )
     served = not bare and docker("ps", "-aq", "--filter", "name=^/web$") != ""
     had_data = DATA.exists()
+    if served and changes(site("--check")) != 0:
+        pytest.exit(
+            "this machine serves something that site.yml would replace; these tests would too. "
+            "Run them on another machine, or remove it first (playbooks/teardown.yml keeps the data).",
+            returncode=1,
+        )
     yield
     if served:
         site()

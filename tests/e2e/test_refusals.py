@@ -29,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("deployed")
         ("myapp_runtime=python4", ["python4", "python3, python2"]),
         ("myapp_base_source=magic", ["magic", "auto, pull, debian"]),
         ("myapp_memory=lots", ["lots", "512m"]),
+        ("app_web_container_port=70000", ["70000", "app_web_container_port"]),
         ("myapp_context=/no/such/context", ["/no/such/context", "not a directory"]),
         ("myapp_context=/usr/share", ["/usr/share", "no Dockerfile"]),
         ("myapp_data_directory=relative/path", ["relative/path", "absolute"]),
@@ -153,3 +154,34 @@ def test_two_runs_at_once_and_a_run_that_died(context: Path) -> None:
     finally:
         shutil.rmtree(lock, ignore_errors=True)
         site()
+
+
+def test_somebody_elses_container_is_not_taken() -> None:
+    docker("create", "--name", "web-next", "--label", "by=hand", "web")
+    try:
+        for done in (site(check=False), playbook("teardown", check=False)):
+            assert done.returncode != 0
+            assert "container web-next" in done.stdout
+        assert docker("ps", "-aq", "--filter", "name=web-next") != ""
+        assert page()[0] == 200
+    finally:
+        docker("rm", "web-next")
+
+
+def test_somebody_elses_directory_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("not ours")
+    module = f"name=other_data image=web directory={tmp_path}"
+    done = run("ansible", "localhost", "-m", "quai.engine.data", "-a", module, check=False)
+    assert "holds 1 entries and belongs to 0:0" in " ".join(done.stdout.split())
+    assert (tmp_path / "precious").exists()
+    assert tmp_path.stat().st_uid == 0
+
+
+def test_image_with_a_volume_of_its_own_is_refused(context: Path) -> None:
+    dockerfile = context / "Dockerfile"
+    dockerfile.write_text(dockerfile.read_text() + '\nVOLUME ["/var/uploads"]\n')
+    done = site("-e", f"myapp_context={context}", check=False)
+    assert done.returncode != 0
+    assert "/var/uploads" in done.stdout
+    assert page()[0] == 200
+    site()
