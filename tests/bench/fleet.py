@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,9 @@ class Fleet:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove all of it."""
+        """Remove all of it, uninterrupted."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         say("removing the hosts")
         _remove(f"label={self.label}")
         # A master whose host is gone would linger for the rest of its ControlPersist.

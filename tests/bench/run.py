@@ -47,13 +47,14 @@ class Bench:
         self.rows.append(row)
         say(" | ".join(row.cells()))
 
-    def repeat(self, what: str, runs: int, measure: Callable[[int], float], unit: str = "s") -> Figures:
-        """Measure so many times, telling each."""
-        values = []
+    def in_turns(self, what: str, runs: int, by_text: Callable[[int], float], by_quai: Callable[[int], float]) -> Row:
+        """Measure both sides in turns, so that what else the machine does meets both, and tell each."""
+        theirs, ours = [], []
         for number in range(runs):
-            values.append(measure(number))
-            say(f"{what}: run {number + 1} of {runs}: {values[-1]:.2f} {unit}")
-        return Figures(tuple(values), unit)
+            theirs.append(by_text(number))
+            ours.append(by_quai(number))
+            say(f"{what}: run {number + 1} of {runs}: the text {theirs[-1]:.2f} s, Quai {ours[-1]:.2f} s")
+        return Row(what, Figures(tuple(theirs)), Figures(tuple(ours)))
 
     # --- no-op ---
 
@@ -100,9 +101,14 @@ class Bench:
         except Failure as failure:
             self.row(Row(title, note=f"skipped: {str(failure).strip().splitlines()[-1][:60]}"))
             return
-        by_quai = self.repeat(title, self.runs, lambda _n: quai.play_on(host, *words, no_op=True)[0])
-        by_text = self.repeat(f"{title}, the text", self.runs, lambda _n: quai.timed(host, f"sh {SHARE}/check.sh")[0])
-        self.row(Row(title, by_text, by_quai, TARGET_LOCALHOST))
+        row = self.in_turns(
+            title,
+            self.runs,
+            lambda _number: quai.timed(host, f"sh {SHARE}/check.sh")[0],
+            lambda _number: quai.play_on(host, *words, no_op=True)[0],
+        )
+        row.target = TARGET_LOCALHOST
+        self.row(row)
 
     def _no_op_ssh(self, hosts: list[Host]) -> None:
         count = len(hosts)
@@ -119,11 +125,12 @@ class Bench:
         def by_text(_number: int) -> float:
             return self._check_over_ssh(hosts)
 
-        by_quai(0), by_text(0)  # the shared connections are open from here on
+        by_quai(0)  # the shared connections are open from here on
+        by_text(0)
         calls.clear()
-        ours = self.repeat(title, self.runs, by_quai)
-        theirs = self.repeat(f"{title}, the text", self.runs, by_text)
-        self.row(Row(title, theirs, ours, TARGET_AT_20 if count == 20 else None))
+        row = self.in_turns(title, self.runs, by_text, by_quai)
+        row.target = TARGET_AT_20 if count == 20 else None
+        self.row(row)
         self.row(
             Row(
                 f"  remote calls per host, {count}",
@@ -165,20 +172,20 @@ class Bench:
 
     def deploy(self) -> None:
         """The rows of what changes something: cold deploy, redeploy, sizes, start."""
-        ours: list[float] = []
-        theirs: list[float] = []
         hosts: list[Host] = []
-        for number in range(self.slow_runs):
+
+        def by_text(number: int) -> float:
             for old in hosts:
                 self.fleet.remove(old)
-            hosts = [self._ready_host(f"{name}{number}") for name in ("q", "t")]
-            quai_host, text_host = hosts
-            ours.append(self._cold_quai(quai_host))
-            theirs.append(self._over_ssh(text_host, text.DEPLOY))
-            say(f"cold deploy {number + 1} of {self.slow_runs}: the text {theirs[-1]:.1f} s, Quai {ours[-1]:.1f} s")
-        self.row(Row("cold deploy, engine present", Figures(tuple(theirs)), Figures(tuple(ours))))
-        self._redeploy(quai_host, text_host)
-        self._size_and_start(quai_host, text_host)
+            hosts[:] = [self._ready_host(f"{name}{number}") for name in ("q", "t")]
+            return self._over_ssh(hosts[1], text.DEPLOY)
+
+        def by_quai(_number: int) -> float:
+            return self._cold_quai(hosts[0])
+
+        self.row(self.in_turns("cold deploy, engine present", self.slow_runs, by_text, by_quai))
+        self._redeploy(*hosts)
+        self._size_and_start(*hosts)
         for host in hosts:
             self.fleet.remove(host)
 
@@ -215,13 +222,10 @@ class Bench:
             # verify.yml fails unless the page has the new body.
             return quai.play(inventory, "site.yml", "-e", extra, hosts=1, scratch=self.fleet.scratch)[0]
 
-        ours = self.repeat("rebuild and redeploy", self.slow_runs, by_quai)
-        theirs = self.repeat(
-            "rebuild and redeploy, the text",
-            self.slow_runs,
-            lambda number: self._over_ssh(text_host, text.redeploy(f"Hello World! {number}")),
-        )
-        self.row(Row("rebuild and redeploy, one line", theirs, ours))
+        def by_text(number: int) -> float:
+            return self._over_ssh(text_host, text.redeploy(f"Hello World! {number}"))
+
+        self.row(self.in_turns("rebuild and redeploy, one line", self.slow_runs, by_text, by_quai))
 
     def _size_and_start(self, quai_host: Host, text_host: Host) -> None:
         text_size = Figures((_megabytes(text_host),), "MB")
