@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -110,6 +111,8 @@ class ActionModule(QuaiAction):
             base_origin="; ".join(origins),
             image_id=tagged.id if tagged else "",
         )
+        # The release is judged by what this run built or, in check mode, would have built.
+        result["ansible_facts"] = {_fact(name): f"{name}:{tag}"}
         if self._task.check_mode or not plan.steps:
             return result
         if tagged is None:
@@ -223,11 +226,13 @@ class ActionModule(QuaiAction):
                 )
             words = ["docker", "build", "--force-rm", "-t", reference, "-f", args["dockerfile"]]
             words += [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
-            words += [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+            # By name only, the values in the environment: an index may carry a password, and anyone can list processes.
+            words += [word for key in arguments for word in ("--build-arg", key)]
+            exported = "".join(f"export {quote([f'{key}={value}'])}; " for key, value in arguments.items())
             # The classic builder is in every engine; BuildKit needs a plugin that Debian 12 does not have.
             build = f'DOCKER_BUILDKIT="${{DOCKER_BUILDKIT:-0}}" {quote([*words, "-"])} < {quote([archive])}'
             with self.long_step(f"building {reference} from {', '.join(bases)}"):
-                answer = self.fragment(f"{prepare}{build}")
+                answer = self.fragment(f"{exported}{prepare}{build}")
         finally:
             self._remove_tmp_path(directory)
         if not answer.ok:
@@ -252,6 +257,10 @@ class ActionModule(QuaiAction):
         if not self._task.check_mode:
             self.take(plan.steps)
         return planned(plan)
+
+
+def _fact(name: str) -> str:
+    return "quai_image_" + re.sub(r"\W", "_", name)
 
 
 def _revision(root: Path) -> str:

@@ -10,6 +10,7 @@ import yaml
 
 from ansible_collections.quai.engine.plugins.module_utils import inputs, ports
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan_release import bytes_of
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
@@ -51,21 +52,28 @@ class ActionModule(QuaiAction):
 
     @staticmethod
     def _address(args: dict[str, Any]) -> list[str]:
-        problems = []
-        if not (str(args["port"]).isdecimal() and 1 <= int(args["port"]) <= 65535):
-            problems.append(
-                f"Port {args['port']} is out of range: TCP has the ports 1 to 65535. Set myapp_port to one of them."
+        problems = [
+            f"{title} {args[name]} is out of range: TCP has the ports 1 to 65535. Set {variable} to one of them."
+            for name, title, variable in (
+                ("port", "Port", "myapp_port"),
+                ("container_port", "Container port", "app_web_container_port"),
             )
+            if not (str(args[name]).isdecimal() and 1 <= int(args[name]) <= 65535)
+        ]
         try:
             ipaddress.ip_address(args["address"])
         except ValueError:
             problems.append(
                 f"{args['address']!r} is no IP address. Set myapp_address to one of the host's, or to 0.0.0.0 for all of them."
             )
+        try:
+            bytes_of(args["memory"])
+        except Refused as refusal:
+            problems.append(str(refusal))
         return problems
 
     def _of_the_host(self, args: dict[str, Any]) -> list[str]:
-        publishing = ["docker", "ps", "--filter", f"publish={args['port']}", "--format", "{{.Names}}"]
+        publishing = ["docker", "ps", "--filter", f"publish={args['port']}", "--format", ports.PUBLISHED]
         answers = self.read(
             {
                 "user": "id -u; id -un",
@@ -86,13 +94,17 @@ class ActionModule(QuaiAction):
         return problems + space_problem(answers["space"], args["directory"], args["free_mib"])
 
     def _port(self, args: dict[str, Any], listening: Answer, publishing: Answer) -> list[str]:
-        taken = ports.in_the_way(
-            ports.listeners(listening.stdout), str(ipaddress.ip_address(args["address"])), int(args["port"])
-        )
-        names = publishing.stdout.split()
-        if not taken or args["container"] in names:
+        address, port = str(ipaddress.ip_address(args["address"])), int(args["port"])
+        published = ports.published(publishing.stdout)
+        ours = ports.bound(each.address for each in published.pop(args["container"], []) if each.port == port)
+        others = [each for each in ports.listeners(listening.stdout) if each.address not in ours]
+        taken = ports.in_the_way(others, address, port)
+        # A container's port has no listening socket where the engine runs without its userland proxy.
+        by = {name: held for name, found in published.items() if (held := ports.in_the_way(found, address, port))}
+        taken = taken or next(iter(by.values()), None)
+        if not taken:
             return []
-        who = ", ".join([f"container {name}" for name in names]) or ", ".join(
+        who = ", ".join(f"container {name}" for name in by) or ", ".join(
             self.fragment(ports.owner_of(taken)).stdout.strip().splitlines()
         )
         return [

@@ -48,6 +48,7 @@ class ActionModule(QuaiAction):
         )
         found = state.containers(answers["containers"].stdout)
         actual = planning.Actual(*(state.by_name(found, each) for each in names))
+        planning.refuse_strangers(actual, name, args["volumes_from"])
         if args["state"] == "absent":
             return planning.plan_absent(actual, name, args["stop_timeout_seconds"]), None
 
@@ -67,6 +68,14 @@ class ActionModule(QuaiAction):
                 f"There is no image {args['image']!r} on the host.",
                 "The release runs from it.",
                 "Build it first (role app_image, playbooks/images.yml).",
+            )
+        kept = {args["data_path"].rstrip("/")} if args["volumes_from"] else set()
+        kept_nowhere = sorted({path.rstrip("/") for path in image.volumes} - kept)
+        if kept_nowhere:
+            raise Refused(
+                f"The image {args['image']} declares the volume {', '.join(kept_nowhere)}.",
+                "Every release would start with an empty one, and what the one before wrote there would be lost from sight.",
+                f"Keep that data below {args['data_path']}, and drop the VOLUME from the Dockerfile.",
             )
         if args["volumes_from"] and source is None:
             raise Refused(
@@ -123,9 +132,10 @@ class ActionModule(QuaiAction):
 
     def _refuse_taken_port(self, wanted: planning.Wanted, current: state.Container | None, listening: Answer) -> None:
         """Raise Refused when another program holds the port; the release that serves now may."""
-        if current and any(port == wanted.port for _address, port, _inside in current.published):
-            return
-        taken = ports.in_the_way(ports.listeners(listening.stdout), wanted.address, wanted.port)
+        holds = current.published if current and current.running else ()  # stopped, it holds none
+        ours = ports.bound(address for address, port, _inside in holds if port == wanted.port)
+        others = [each for each in ports.listeners(listening.stdout) if each.address not in ours]
+        taken = ports.in_the_way(others, wanted.address, wanted.port)
         if not taken:
             return
         answers = self.read(
@@ -163,23 +173,9 @@ class ActionModule(QuaiAction):
             "output": quote(["docker", "logs", "--tail", "25", name]) + " 2>&1",
         }
         if log_file:
-            sections["log"] = quote(
-                [
-                    "docker",
-                    "run",
-                    "--rm",
-                    "--network",
-                    "none",
-                    "--volumes-from",
-                    name,
-                    "--entrypoint",
-                    "tail",
-                    wanted.image_id,
-                    "-n",
-                    "15",
-                    log_file,
-                ]
-            )
+            look = ["sh", "-c", '[ -f "$1" ] && exec tail -n 15 "$1"', "sh", log_file]
+            helper = ["docker", "run", "--rm", "--network", "none", "--volumes-from", name, "--entrypoint", look[0]]
+            sections["log"] = quote(["timeout", "-k", "2", "20", *helper, wanted.image_id, *look[1:]])
         answers = self.read(sections)
         lines = [
             f"The release {wanted.digest} of {wanted.image} is removed again"

@@ -40,5 +40,16 @@ def unfit(options: Mapping[str, Mapping[str, Any]], value_of: Callable[[str], An
             continue
         option = {key: options[name][key] for key in KEYS if key in options[name]}
         result = ArgumentSpecValidator({name: option}).validate({name: value})
-        sentences += [f"{name} is {value!r}: {message}." for message in result.error_messages]
+        if not result.error_messages:
+            continue
+        if isinstance(value, (str, int, float)):
+            sentences += [f"{name} is {value!r}: {message}." for message in result.error_messages]
+        else:  # Ansible's message repeats the value, and a list or a mapping may hold a password
+            sentences.append(f"{name} is a {type(value).__name__}: it must be {_described(option)}.")
     return sentences
+
+
+def _described(option: Mapping[str, Any]) -> str:
+    text = f"of type {option.get('type', 'str')}"
+    text += f" with elements of type {option['elements']}" if "elements" in option else ""
+    return text + (f", one of {', '.join(map(str, option['choices']))}" if "choices" in option else "")

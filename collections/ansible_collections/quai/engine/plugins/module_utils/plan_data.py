@@ -19,6 +19,10 @@ TOKEN_FILE = ".quai-volume"  # noqa: S105 - a file's name
 LABEL_DATA = "quai.data"
 
 
+# A directory that is a mount point is emptied; its file system stays.
+_DESTROY = 'find "$1" -xdev -mindepth 1 -delete && { rmdir "$1" 2>/dev/null || mountpoint -q "$1"; }'
+
+
 @dataclass(frozen=True)
 class Wanted:
     """The data volume and its container: one name for both, kept in a host directory, seen at `path` by its consumers."""
@@ -55,6 +59,7 @@ def plan_data(actual: Actual, wanted: Wanted, token: str) -> Plan:
     _refuse_other_data(actual, wanted)
     _refuse_other_volume(actual.volume, wanted)
     _refuse_lost_directory(actual, wanted)
+    _refuse_foreign_directory(actual, wanted)
 
     steps: list[Step] = []
     own = ["install", "-d", "-m", "0750", "-o", str(wanted.uid), "-g", str(wanted.gid), wanted.directory]
@@ -135,22 +140,19 @@ def plan_absent(actual: Actual, wanted: Wanted, purge: str) -> Plan:
         steps.append(step(f"remove the volume container {wanted.name} (its data stays)", "docker", "rm", wanted.name))
     if purge:
         _refuse_other_volume(actual.volume, wanted)
-        if actual.token:
-            _refuse_lost_directory(actual, wanted)
-        if actual.owner and not actual.token and actual.entries:
+        if actual.owner and actual.entries and (not actual.token or actual.token != actual.registered):
+            found = f"the token {actual.token}" if actual.token else "no token of Quai"
             raise Refused(
-                f"{wanted.directory} holds {actual.entries} entries but no token of Quai.",
+                f"{wanted.directory} holds {actual.entries} entries and {found}, "
+                f"and this host remembers {actual.registered or 'none'} for {wanted.name}.",
                 "It may be somebody else's directory.",
                 "Look at it, and remove it by hand if it may go.",
             )
         if actual.volume:
             steps.append(step(f"remove the volume {wanted.name}", "docker", "volume", "rm", wanted.name))
         if actual.owner:
-            steps.append(
-                step(
-                    f"destroy the data in {wanted.directory}", "rm", "-rf", "--one-file-system", "--", wanted.directory
-                )
-            )
+            words = ["sh", "-c", _DESTROY, "sh", wanted.directory]
+            steps.append(step(f"destroy the data in {wanted.directory}", *words))
         if actual.registered:
             steps.append(step(f"forget the volume's token in {wanted.register}", "rm", "-f", "--", wanted.register))
     before = {"container": "present" if actual.container else "absent", "data": "kept" if actual.owner else "absent"}
@@ -245,6 +247,17 @@ def _refuse_lost_directory(actual: Actual, wanted: Wanted) -> None:
             f"{wanted.directory} holds {found}, but this host remembers {actual.registered} for {wanted.name}.",
             "The application's data is not where it was: a disk that is not mounted, a restored host, a changed directory.",
             f"Mount or restore the data; if it is gone for good, remove {wanted.register} and run again.",
+        )
+
+
+def _refuse_foreign_directory(actual: Actual, wanted: Wanted) -> None:
+    unknown = not (actual.token or actual.registered or actual.volume)
+    if unknown and actual.entries and actual.owner != f"{wanted.uid}:{wanted.gid}":
+        raise Refused(
+            f"{wanted.directory} holds {actual.entries} entries and belongs to {actual.owner}.",
+            f"Quai would give it to {wanted.uid}:{wanted.gid} and close it to everybody else.",
+            "Choose a directory of the application's own (myapp_data_directory); "
+            f"if this is its data, give it over first: chown -R {wanted.uid}:{wanted.gid} {wanted.directory}",
         )
 
 

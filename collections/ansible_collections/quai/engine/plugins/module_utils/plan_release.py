@@ -31,6 +31,7 @@ PROBE = (
     "sys.exit(0 if d[:5]==b'HTTP/' and d.split()[1:2]==[b'200'] else 1)\n"
 )
 
+_PYTHON = 'exec "$(command -v python3 || command -v python)" "$@"'
 _WAIT = """\
 name=$1 end=$(($(date +%s) + $2)); shift 2
 while :; do
@@ -95,7 +96,7 @@ class Wanted:
 
     def options(self) -> list[str]:
         """Return the options of `docker create` that make the release what it is: all but name, port and restart policy."""
-        health = quote(["python", "-c", PROBE, str(self.container_port), self.health_path])
+        health = quote(self.probe())
         words = ["--label", f"{LABEL_APP}={self.name}", "--user", self.user, "--stop-timeout", str(self.stop_timeout)]
         words += [
             "--health-cmd",
@@ -113,9 +114,15 @@ class Wanted:
         words += [word for path in self.tmpfs for word in ("--tmpfs", path)]
         words += [word for name in self.cap_drop for word in ("--cap-drop", name)]
         words += [word for name in self.security for word in ("--security-opt", name)]
+        # Without its driver named, an engine that logs elsewhere would refuse the options.
+        words += ["--log-driver", "json-file"] if self.log_options else []
         words += [word for key, value in self.log_options.items() for word in ("--log-opt", f"{key}={value}")]
         words += [word for key, value in self.env.items() for word in ("--env", f"{key}={value}")]
         return words + (["--volumes-from", self.volumes_from] if self.volumes_from else [])
+
+    def probe(self) -> list[str]:
+        """Return the words that ask the application from inside its container."""
+        return ["sh", "-c", _PYTHON, "sh", "-c", PROBE, str(self.container_port), self.health_path]
 
     @property
     def digest(self) -> str:
@@ -207,7 +214,7 @@ def _heal(actual: Actual, wanted: Wanted) -> tuple[tuple[Step, ...], Container |
 
 
 def _wait(wanted: Wanted, name: str) -> Step:
-    probe = ["docker", "exec", name, "python", "-c", PROBE, str(wanted.container_port), wanted.health_path]
+    probe = ["docker", "exec", name, *wanted.probe()]
     return step(f"wait until {name} answers", "sh", "-c", _WAIT, "sh", name, str(wanted.health_timeout), *probe)
 
 
@@ -236,6 +243,7 @@ def _replace(wanted: Wanted, current: Container) -> list[Step]:
     name, candidate, following, previous = wanted.name, wanted.candidate, wanted.next, wanted.previous
     serving = current.running and not current.restarting
     again = ["docker", "start", name] if serving else []
+    stop = str(wanted.stop_timeout)
     return [
         step(
             f"create {candidate} of {wanted.image}",
@@ -245,14 +253,15 @@ def _replace(wanted: Wanted, current: Container) -> list[Step]:
         step(f"start {candidate}", "docker", "start", candidate),
         _wait(wanted, candidate),
         *_prove_data(wanted, candidate),
-        step(f"remove {candidate}, which has proven the release", "docker", "rm", "-f", candidate),
+        step(f"stop {candidate}, which has proven the release", "docker", "stop", "-t", stop, candidate),
+        step(f"remove {candidate}", "docker", "rm", candidate),
         step(f"create {following}", *wanted.create(following, serving=True), undo=["docker", "rm", "-f", following]),
         step(
             f"stop {name}, letting it finish its requests",
             "docker",
             "stop",
             "-t",
-            str(wanted.stop_timeout),
+            stop,
             name,
             undo=again,
         ),
@@ -282,6 +291,20 @@ def _replace(wanted: Wanted, current: Container) -> list[Step]:
         _wait(wanted, name),
         Step(f"remove {previous}", ("docker", "rm", previous), proven=True),
     ]
+
+
+def refuse_strangers(actual: Actual, name: str, volumes_from: str) -> None:
+    """Raise Refused where a container of one of the names is somebody else's: neither labelled nor on our data."""
+    for each in (actual.current, actual.candidate, actual.next, actual.previous):
+        ours = (
+            each is None or each.labels.get(LABEL_APP) == name or (volumes_from and volumes_from in each.volumes_from)
+        )
+        if each and not ours:
+            raise Refused(
+                f"There is a container {each.name}, of the image {each.image}, that Quai did not make.",
+                f"Serving {name} would take that name and remove the container.",
+                f"Rename or remove it (docker rename {each.name} NEW), or choose another app_web_name.",
+            )
 
 
 def plan_absent(actual: Actual, wanted_name: str, stop_timeout: int) -> Plan:

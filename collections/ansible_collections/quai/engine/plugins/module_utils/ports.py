@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 
 LISTENING = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == \"0A\" { print $2, $10 }'"
 """Shell fragment: address and inode of each listening socket. Silent where there is no such table (macOS)."""
+
+PUBLISHED = "{{.Names}} {{.Ports}}"
+"""Format of `docker ps` that `published` reads."""
 
 _OWNER = 'for fd in $(find /proc/[0-9]*/fd -lname "socket:\\[$1\\]" 2>/dev/null); do p=${fd#/proc/}; p=${p%%/*}; echo "$(cat /proc/$p/comm) (pid $p)"; done'
 
@@ -34,6 +38,28 @@ def listeners(text: str) -> list[Listener]:
         address = getattr(address, "ipv4_mapped", None) or address
         found.append(Listener(str(address), int(match[2], 16), match[3]))
     return found
+
+
+def published(text: str) -> dict[str, list[Listener]]:
+    """Return by container the addresses and TCP ports it publishes, as `docker ps --format PUBLISHED` printed them."""
+    found: dict[str, list[Listener]] = {}
+    for line in text.splitlines():
+        name, _blank, where = line.strip().partition(" ")
+        # "0.0.0.0:80->5000/tcp, [::]:8000-8002->8000-8002/tcp, 9000/tcp"; older engines write :::80 for [::]:80.
+        matches = re.finditer(r"([0-9A-Fa-f.:\[\]]+):(\d+)(?:-(\d+))?->[\d-]+/tcp", where)
+        found[name] = [
+            Listener(match[1].strip("[]"), port, "")
+            for match in matches
+            for port in range(int(match[2]), int(match[3] or match[2]) + 1)
+        ]
+    found.pop("", None)
+    return found
+
+
+def bound(addresses: Iterable[str]) -> set[str]:
+    """Return the addresses as the system may write them: what is published on all of IPv4 may stand under `::` too."""
+    found = set(addresses)
+    return found | {"::"} if "0.0.0.0" in found else found  # noqa: S104 - compared, not bound
 
 
 def in_the_way(found: list[Listener], address: str, port: int) -> Listener | None:

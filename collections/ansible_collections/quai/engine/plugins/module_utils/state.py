@@ -66,12 +66,13 @@ class Container:
 
 @dataclass(frozen=True)
 class Image:
-    """One image: its id (always with `sha256:`), names, labels and size in bytes."""
+    """One image: its id (always with `sha256:`), names, labels, size in bytes and the paths it declares as volumes."""
 
     id: str
     tags: tuple[str, ...]
     labels: Mapping[str, str]
     size: int
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ def _image(document: Mapping[str, Any]) -> Image:
         tags=tuple(document.get("RepoTags") or ()),
         labels=dict((document.get("Config") or {}).get("Labels") or {}),
         size=int(document.get("VirtualSize") or document.get("Size") or 0),
+        volumes=tuple(sorted((document.get("Config") or {}).get("Volumes") or ())),
     )
 
 

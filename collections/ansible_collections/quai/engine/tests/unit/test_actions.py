@@ -234,6 +234,10 @@ def test_a_build_that_fails_leaves_everything(
     output = "".join(f"Step {number}/50\n" for number in range(1, 51))
     engine.answer("build *", output, "The command '/bin/sh -c false' returned a non-zero code: 1", 1)
     nothing_there(engine)
+    given = tmp_path / "given"
+    docker = engine.bin / "docker"
+    shown = f"""[ "$1" != build ] || printf '%s\\n' "$A" "$BASE_IMAGE" "$INDEX" "$QUAI_CA_BUNDLE" > {given}\n"""
+    docker.write_text(docker.read_text(encoding="utf-8").replace("case ", f"{shown}case ", 1), encoding="utf-8")
     bundle = tmp_path / "ca.pem"
     bundle.write_text("a certificate", encoding="utf-8")
     arguments = args_of("image", tmp_path) | {
@@ -256,12 +260,19 @@ def test_a_build_that_fails_leaves_everything(
         "--label quai.image=web",
         "--label quai.base=python:3.13-slim",
         f"--label quai.base.id={json.loads(base)[0]['Id']}",
-        "--build-arg A=1",
-        "--build-arg BASE_IMAGE=python:3.13-slim",
-        "--build-arg INDEX=https://it's/$(id)",
-        "--build-arg QUAI_CA_BUNDLE=.quai/ca-certificates.crt",
+        "--build-arg A ",
+        "--build-arg BASE_IMAGE ",
+        "--build-arg INDEX ",
+        "--build-arg QUAI_CA_BUNDLE ",
     ]:
         assert part in build, part
+    assert "it's" not in build, "whoever lists the processes reads it"
+    assert given.read_text(encoding="utf-8").splitlines() == [
+        "1",
+        "python:3.13-slim",
+        "https://it's/$(id)",
+        ".quai/ca-certificates.crt",
+    ]
     assert not list((tmp_path / "remote").rglob("context.tar")), "the archive stays on the host"
 
 
@@ -276,6 +287,15 @@ def test_secrets_of_the_build_do_not_name_the_image(act: Run, engine: Guard, tmp
         tag() == tag(transient_args={"INDEX": "https://other"}) == tag(ca_bundle="/etc/ssl/certs/ca-certificates.crt")
     )
     assert tag() != tag(build_args={"A": "1"})
+
+
+def test_the_image_is_a_fact_under_its_name(act: Run, engine: Guard, tmp_path: Path) -> None:
+    engine.answer("image inspect python:3.13-slim", recorded(ENGINES[0], "inspect_image_base.out"))
+    nothing_there(engine)
+    for name, fact in {"web": "quai_image_web", "my-app/web.x": "quai_image_my_app_web_x"}.items():
+        result = act("image", True, **(args_of("image", tmp_path) | {"name": name}))
+        assert result["ansible_facts"] == {fact: result["image"]}
+        assert result["image"].startswith(f"{name}:")
 
 
 def test_images_in_use_are_not_removed(act: Run, guard: Guard) -> None:
@@ -408,12 +428,25 @@ def test_data_is_purged_by_its_name_only(act: Run, engine: Guard, tmp_path: Path
     refused = act("data", **arguments, purge="yes")
     assert refused["failed"]
     assert "Asked to destroy the data of 'yes'" in refused["msg"]
+    foreign = act("data", **arguments, purge="myapp_data")
+    assert foreign["failed"]
+    assert "holds 1 entries and the token t, and this host remembers none for myapp_data." in foreign["msg"]
+    (tmp_path / "register").mkdir()
+    (tmp_path / "register" / "myapp_data").write_text("t\n", encoding="utf-8")
     predicted = act("data", True, **arguments, purge="myapp_data")
     assert predicted["changed"]
     assert (tmp_path / "data" / ".quai-volume").exists()
     done = act("data", **arguments, purge="myapp_data")
-    assert done["plan"] == predicted["plan"] == [f"destroy the data in {tmp_path}/data"]
+    assert (
+        done["plan"]
+        == predicted["plan"]
+        == [
+            f"destroy the data in {tmp_path}/data",
+            f"forget the volume's token in {tmp_path}/register/myapp_data",
+        ]
+    )
     assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "register" / "myapp_data").exists()
     assert act("data", **arguments, purge="myapp_data") == {"changed": False, "plan": []}
 
 
@@ -501,6 +534,89 @@ def test_release_names_the_container_that_holds_the_port(act: Run, guard: Guard,
     assert f"Port {port} of quay1 is already taken by container blog, on 127.0.0.1." in result["msg"]
 
 
+@pytest.fixture
+def served(guard: Guard) -> Callable[..., None]:
+    """Let the guard speak as an engine with image, data, and a container web that publishes these addresses on a port."""
+
+    def made(port: int, *addresses: str, running: bool = True, labels: dict[str, str] | None = None) -> None:
+        (web,) = json.loads(recorded("docker-28.5.2", "inspect_web.out"))
+        bindings = [{"HostIp": address, "HostPort": str(port)} for address in addresses]
+        web["HostConfig"]["PortBindings"] = {"5000/tcp": bindings}
+        web["State"]["Running"] = running
+        if labels is not None:
+            web["Config"]["Labels"] = labels
+            web["HostConfig"]["VolumesFrom"] = None
+        guard.answer("version *", "28.5.2\n")
+        guard.answer("ps --filter *")
+        guard.answer("container inspect web *", json.dumps([web]))
+        guard.answer("container inspect myapp_data", recorded("docker-28.5.2", "inspect_myapp_data.out"))
+        guard.answer("image inspect web", recorded("docker-28.5.2", "inspect_image_web.out"))
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("addresses", "running", "passes"),
+    [
+        (["127.0.0.1"], True, True),
+        (["127.0.0.2", "127.0.0.1"], True, True),
+        (["127.0.0.2"], True, False),
+        ([], True, False),
+        (["127.0.0.1"], False, False),
+    ],
+)
+def test_release_forgives_its_own_addresses_only(
+    act: Run, served: Callable[..., None], tmp_path: Path, addresses: list[str], running: bool, passes: bool
+) -> None:
+    """What listens on another address than ours, or while ours is stopped, is somebody else."""
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port = opened.getsockname()[1]
+        served(port, *addresses, running=running)
+        result = act("release", True, **(args_of("release", tmp_path) | {"port": port}))
+    assert bool(result.get("failed")) is not passes, result
+    if not passes:
+        assert f"Port {port} of quay1 is already taken by " in result["msg"]
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_release_leaves_somebody_else_s_container_alone(
+    act: Run, guard: Guard, served: Callable[..., None], tmp_path: Path, state: str
+) -> None:
+    served(1, "127.0.0.1", labels={"org.opencontainers.image.title": "web"})
+    result = act("release", state=state, **args_of("release", tmp_path))
+    assert result["failed"]
+    assert "There is a container web, of the image web, that Quai did not make." in result["msg"]
+    assert guard.changes() == []
+
+
+@pytest.mark.parametrize(
+    ("volumes", "change", "lost"),
+    [
+        (["/data"], {}, ""),
+        (["/data/"], {}, ""),
+        (["/data"], {"data_path": "/data/"}, ""),
+        (["/var/lib/x", "/data", "/srv"], {}, "/srv, /var/lib/x"),
+        (["/data/logs"], {}, "/data/logs"),
+        (["/data"], {"volumes_from": ""}, "/data"),
+    ],
+)
+def test_release_refuses_an_image_that_keeps_data_where_nothing_keeps_it(
+    act: Run, guard: Guard, shipyard: Guard, tmp_path: Path, volumes: list[str], change: dict[str, Any], lost: str
+) -> None:
+    (image,) = json.loads(recorded("docker-28.5.2", "inspect_image_web.out"))
+    image["Config"]["Volumes"] = {path: {} for path in volumes}
+    guard.answer("image inspect declares", json.dumps([image]))
+    guard.answer("container inspect web", "[]\n", "Error response from daemon: No such container: web", 1)
+    guard.answer("create *", "", "no further", 1)
+    result = act("release", **(args_of("release", tmp_path) | {"image": "declares"} | change))
+    assert result["failed"]
+    if lost:
+        assert f"The image declares declares the volume {lost}." in result["msg"]
+        assert shipyard.changes() == []
+    else:
+        assert "no further" in result["msg"]
+
+
 @pytest.mark.usefixtures("said")
 @pytest.mark.parametrize("engine_name", ENGINES)
 def test_a_release_that_cannot_start_is_removed_with_its_evidence(
@@ -516,6 +632,11 @@ def test_a_release_that_cannot_start_is_removed_with_its_evidence(
     )
     shipyard.answer("run --rm *", "the last line of the log\n")
     shipyard.answer("rm -f web", "web\n")
+    timeouts = tmp_path / "timeouts"
+    (shipyard.bin / "timeout").write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$*" >> {timeouts}\nshift 3\nexec "$@"\n', encoding="utf-8"
+    )
+    (shipyard.bin / "timeout").chmod(0o755)
     result = act("release", log_file="/data/myapp.log", **args_of("release", tmp_path))
     assert result["failed"]
     text = result["msg"]
@@ -528,6 +649,10 @@ def test_a_release_that_cannot_start_is_removed_with_its_evidence(
     assert "The end of /data/myapp.log:\n  the last line of the log" in text
     verbs = [call.split(" ")[1] for call in shipyard.changes()]
     assert verbs == ["create", "start", "run", "rm"]
+    (look,) = [call for call in shipyard.changes() if call.startswith("docker run ")]
+    assert "--network none --volumes-from web --entrypoint sh sha256:" in look
+    assert look.endswith(' -c [ -f "$1" ] && exec tail -n 15 "$1" sh /data/myapp.log')
+    assert timeouts.read_text(encoding="utf-8").startswith("-k 2 20 docker run --rm ")
     assert shipyard.calls[-1] == "docker rm -f web"
 
 
@@ -667,18 +792,61 @@ def test_preflight_knows_an_address_however_it_is_written(act: Run, house: dict[
 
 
 @pytest.mark.parametrize(
-    ("names", "passes"), [("web\n", True), ("blog\nweb\n", True), ("blog\n", False), ("web2\n", False)]
+    ("published", "who"),
+    [
+        ("web 127.0.0.1:{}->5000/tcp\n", ""),
+        ("blog 127.9.9.9:{0}->80/tcp\nweb 127.0.0.1:{0}->5000/tcp\n", ""),
+        ("blog 127.0.0.1:{}->80/tcp\n", "container blog, on 127.0.0.1."),
+        ("web2 127.0.0.1:{}->80/tcp\n", "container web2, on 127.0.0.1."),
+        ("web 127.9.9.9:{}->5000/tcp\n", "{}, on 127.0.0.1."),
+        ("web 127.0.0.1:1->5000/tcp\n", "{}, on 127.0.0.1."),
+    ],
 )
 def test_preflight_knows_its_own_container(
-    act: Run, guard: Guard, house: dict[str, Any], names: str, passes: bool
+    act: Run, guard: Guard, house: dict[str, Any], published: str, who: str
 ) -> None:
-    guard.answer("ps --filter *", names)
+    """Of what listens, only the addresses are its own that it publishes."""
     with socket.create_server(("127.0.0.1", 0)) as opened:
-        result = act("preflight", **(house | {"port": opened.getsockname()[1]}))
+        port = opened.getsockname()[1]
+        guard.answer("ps --filter *", published.format(port))
+        result = act("preflight", **(house | {"port": port}))
+    if not who:
+        assert result == {"changed": False}
+        return
+    myself = f"{Path('/proc/self/comm').read_text(encoding='utf-8').strip()} (pid {os.getpid()})"
+    assert f"Port {port} is already taken by {who.format(myself)}" in problems(result)[0]
+
+
+@pytest.mark.parametrize(
+    ("where", "passes"),
+    [("127.0.0.1", False), ("0.0.0.0", False), (":::", False), ("[::]", False), ("127.9.9.9", True), ("[::1]", True)],
+)
+def test_preflight_refuses_a_port_that_a_container_publishes_without_listening(
+    act: Run, guard: Guard, house: dict[str, Any], where: str, passes: bool
+) -> None:
+    """An engine without its userland proxy; on another address than ours it is in nobody's way."""
+    colon = "" if where == ":::" else ":"
+    guard.answer("ps --filter *", f"blog {where}{colon}{house['port']}->80/tcp\n")
+    result = act("preflight", **house)
     if passes:
         assert result == {"changed": False}
     else:
-        assert f"is already taken by container {names.split(maxsplit=1)[0]}, on 127.0.0.1." in problems(result)[0]
+        assert f"Port {house['port']} is already taken by container blog, on " in problems(result)[0]
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("port", [0, 65536, "five", ""])
+def test_preflight_refuses_container_ports_that_are_none(act: Run, house: dict[str, Any], port: object) -> None:
+    (sentence,) = problems(act("preflight", **(house | {"container_port": port})))
+    assert sentence.startswith(f"Container port {port} is out of range")
+    assert "app_web_container_port" in sentence
+
+
+@pytest.mark.usefixtures("engine")
+def test_preflight_refuses_memory_that_is_no_size(act: Run, house: dict[str, Any]) -> None:
+    (sentence,) = problems(act("preflight", **(house | {"memory": "lots"})))
+    assert sentence.startswith("'lots' is no size.")
+    assert act("preflight", **(house | {"memory": "0"})) == {"changed": False}
 
 
 def test_preflight_without_docker_asks_the_kernel(act: Run, guard: Guard, house: dict[str, Any]) -> None:

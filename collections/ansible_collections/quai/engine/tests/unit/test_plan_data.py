@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
-from ansible_collections.quai.engine.plugins.module_utils.plan_data import Actual, plan_absent, plan_data
+from ansible_collections.quai.engine.plugins.module_utils.plan_data import _DESTROY, Actual, plan_absent, plan_data
 from ansible_collections.quai.engine.tests.unit.samples import (
     ANONYMOUS,
     ANOTHER,
@@ -256,6 +257,20 @@ def test_another_disk_is_refused() -> None:
     assert f"holds another volume's token ({FRESH}), but this host remembers {TOKEN}" in refusal(but(token=FRESH))
 
 
+def test_a_directory_full_of_somebody_else_s_files_is_refused() -> None:
+    text = refusal(but(BARE, owner="0:0", mode="755", entries=7))
+    assert f"{DIRECTORY} holds 7 entries and belongs to 0:0." in text
+    assert "Quai would give it to 1000:1000" in text
+    assert f"chown -R 1000:1000 {DIRECTORY}" in text
+
+
+def test_a_directory_that_is_empty_given_over_or_known_is_taken() -> None:
+    assert lines(plan(but(BARE, owner="0:0", mode="755")))[0] == OWN
+    assert lines(plan(but(BARE, owner="1000:1000", mode="750", entries=7)))[0] == CREATE_VOLUME
+    for known in ({"token": TOKEN}, {"token": TOKEN, "registered": TOKEN}, {"volume": VOLUME}):
+        assert OWN in lines(plan(but(BARE, owner="0:0", mode="755", entries=7, **known)))
+
+
 # --- absent -----------------------------------------------------------------------------------------------------------
 
 
@@ -284,7 +299,7 @@ def test_purge_by_name_destroys_the_data() -> None:
     assert lines(made) == [
         "docker rm myapp_data",
         "docker volume rm myapp_data",
-        f"rm -rf --one-file-system -- {DIRECTORY}",
+        f"sh -c {_DESTROY} sh {DIRECTORY}",
         "rm -f -- /var/lib/quai/volumes/myapp_data",
     ]
     assert made.after == {"container": "absent", "data": "absent"}
@@ -313,8 +328,10 @@ def test_absent_never_touches_a_container_that_is_not_quai_s(mounts: tuple[objec
 
 
 def test_purge_never_touches_a_directory_that_is_not_quai_s() -> None:
-    with pytest.raises(Refused, match=f"{DIRECTORY} holds 3 entries but no token of Quai"):
+    with pytest.raises(Refused, match="holds 3 entries and no token of Quai, and this host remembers none for"):
         absent(but(UNUSED, token="", registered=""), "myapp_data")
+    with pytest.raises(Refused, match=f"{DIRECTORY} holds 3 entries and no token of Quai, .* remembers {TOKEN}"):
+        absent(but(UNUSED, token=""), "myapp_data")
     moved = dataclasses.replace(VOLUME, options={**VOLUME.options, "device": "/srv/data"})
     with pytest.raises(Refused, match="keeps its data in /srv/data"):
         absent(but(UNUSED, volume=moved), "myapp_data")
@@ -322,11 +339,51 @@ def test_purge_never_touches_a_directory_that_is_not_quai_s() -> None:
 
 def test_purge_never_touches_another_volume_s_data() -> None:
     """A disk of another volume is mounted where this one's was."""
-    with pytest.raises(Refused, match=f"another volume's token \\({FRESH}\\)"):
+    with pytest.raises(Refused, match=f"the token {FRESH}, and this host remembers {TOKEN} for"):
         absent(but(UNUSED, token=FRESH), "myapp_data")
+    with pytest.raises(Refused, match=f"the token {TOKEN}, and this host remembers none for"):
+        absent(but(UNUSED, registered=""), "myapp_data")
 
 
 def test_purge_of_an_empty_directory_and_of_a_lost_one() -> None:
-    assert "rm -rf" in lines(absent(but(UNUSED, token="", registered="", entries=0), "myapp_data"))[2]
+    empty = lines(absent(but(UNUSED, token="", registered="", entries=0), "myapp_data"))
+    assert empty[2] == f"sh -c {_DESTROY} sh {DIRECTORY}"
     gone = but(UNUSED, container=None, volume=None, owner="", mode="", token="", entries=0)
     assert lines(absent(gone, "myapp_data")) == ["rm -f -- /var/lib/quai/volumes/myapp_data"]
+
+
+def destroy(directory: Path, path: str = "") -> subprocess.CompletedProcess[str]:
+    """Really run the step that destroys the data, in this directory."""
+    wanted = dataclasses.replace(WANTED, directory=str(directory))
+    actual = but(UNUSED, container=None, volume=None)
+    (step,) = [each for each in plan_absent(actual, wanted, "myapp_data").steps if each.title.startswith("destroy")]
+    environment = os.environ | {"PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]}
+    return subprocess.run(step.words, capture_output=True, text=True, check=False, env=environment)
+
+
+def filled(directory: Path) -> Path:
+    """Return the directory with files of all kinds below it, and a link that leads out."""
+    (directory / ".a" / "b c").mkdir(parents=True)
+    (directory / ".a" / "b c" / "-rf").touch()
+    (directory / ".quai-volume").touch()
+    (directory / "out").symlink_to(directory.parent)
+    return directory
+
+
+def test_what_is_destroyed_is_the_directory_and_nothing_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "beside").touch()
+    assert destroy(filled(tmp_path / "it's $(data)")).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["beside"]
+
+
+@pytest.mark.parametrize(("mounted", "rc"), [(True, 0), (False, 1)])
+def test_a_mount_point_is_emptied_and_stays(tmp_path: Path, mounted: bool, rc: int) -> None:
+    """A directory that cannot be removed is right only where a file system is mounted on it."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, code in {"rmdir": 1, "mountpoint": 0 if mounted else 1}.items():
+        (programs / name).write_text(f"#!/bin/sh\nexit {code}\n", encoding="utf-8")
+        (programs / name).chmod(0o755)
+    directory = filled(tmp_path / "data")
+    assert destroy(directory, str(programs)).returncode == rc
+    assert list(directory.iterdir()) == []

@@ -24,6 +24,7 @@ from ansible_collections.quai.engine.plugins.module_utils.plan_release import (
     bytes_of,
     drift,
     plan_absent,
+    refuse_strangers,
 )
 from ansible_collections.quai.engine.plugins.module_utils.state import Container
 from ansible_collections.quai.engine.tests.unit.samples import RELEASE as WANTED, assert_loses_nothing, release
@@ -86,7 +87,8 @@ REPLACED = [
     "wait until web-candidate answers",
     "exec web-candidate",
     "prove that web-candidate sees the same data as ever",
-    "rm -f web-candidate",
+    "stop -t 30 web-candidate",
+    "rm web-candidate",
     "create web-next",
     "stop -t 30 web",
     "rename web web-previous",
@@ -124,8 +126,8 @@ def test_a_new_release_replaces_the_one_before_after_it_has_proven_itself() -> N
 
 def test_the_one_before_is_not_touched_until_the_candidate_is_gone_again() -> None:
     made = plan(current=SERVES)
-    first = next(number for number, each in enumerate(made.steps) if each.words[1:3] == ("stop", "-t"))
-    assert short(made)[:first] == REPLACED[:7]
+    first = next(number for number, each in enumerate(made.steps) if each.words[1:] == ("stop", "-t", "30", "web"))
+    assert short(made)[:first] == REPLACED[:8]
     for each in made.steps[:first]:
         assert "web" not in each.words[1:4], each.words
         assert "web" not in each.undo
@@ -294,7 +296,7 @@ def test_words_of_the_container() -> None:
         "--tmpfs /tmp",
         "--cap-drop ALL",
         "--security-opt no-new-privileges",
-        "--log-opt max-size=10m",
+        "--log-driver json-file --log-opt max-size=10m",
         "--env GREETING=Hello World!",
         "--volumes-from myapp_data",
     ]:
@@ -325,6 +327,32 @@ def test_what_is_not_wanted_is_not_said() -> None:
 def test_an_ipv6_address_is_published_in_brackets() -> None:
     words = but(address="::1").create("web", serving=True)
     assert words[words.index("--publish") + 1] == "[::1]:80:5000"
+
+
+# --- somebody else's containers ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["web", "web-candidate", "web-next", "web-previous"])
+def test_a_container_that_quai_did_not_make_is_refused(name: str) -> None:
+    key = {"web": "current"}.get(name, name.removeprefix("web-"))
+    for labels in ({}, {"quai.app": "blog"}):
+        stranger = named(name, labels=labels, volumes_from=("other_data",), image="nginx")
+        actual = Actual(**{key: stranger})
+        for source in ("myapp_data", ""):
+            with pytest.raises(Refused) as caught:
+                refuse_strangers(actual, "web", source)
+            assert f"There is a container {name}, of the image nginx, that Quai did not make." in str(caught.value)
+            assert f"docker rename {name} NEW" in str(caught.value)
+
+
+def test_containers_of_the_application_are_no_strangers() -> None:
+    """Those with its label, and one made by hand with its data."""
+    refuse_strangers(Actual(), "web", "myapp_data")
+    refuse_strangers(Actual(current=release(), next=named("web-next"), previous=named("web-previous")), "web", "")
+    by_hand = release(labels={}, volumes_from=("myapp_data",))
+    refuse_strangers(Actual(current=by_hand), "web", "myapp_data")
+    with pytest.raises(Refused):
+        refuse_strangers(Actual(current=by_hand), "web", "")
 
 
 # --- states -----------------------------------------------------------------------------------------------------------
@@ -588,6 +616,26 @@ def test_the_probe_shows_what_was_answered(port: int) -> None:
     assert done.stdout.startswith("HTTP/1.1 200 OK")
     assert "Hello from localhost" in done.stdout
     assert len(done.stdout) < 700
+
+
+@pytest.mark.parametrize("program", ["python3", "python"])
+def test_the_probe_finds_the_python_there_is(port: int, tmp_path: Path, program: str) -> None:
+    """Whatever its name, and no other program but sh."""
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    (tmp_path / program).symlink_to(sys.executable)
+    only = {"PATH": str(tmp_path)}
+    assert run(but(container_port=port).probe(), only).stdout.startswith("HTTP/1.1 200 OK")
+    assert run(but(container_port=port, health_path="/503").probe(), only).returncode == 1
+    (tmp_path / program).unlink()
+    assert run(but(container_port=port).probe(), only).returncode not in (0, 1)
+
+
+def test_the_probe_prefers_python3(port: int, tmp_path: Path) -> None:
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    (tmp_path / "python3").symlink_to(sys.executable)
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
+    (tmp_path / "python").chmod(0o755)
+    assert run(but(container_port=port).probe(), {"PATH": str(tmp_path)}).returncode == 0
 
 
 @pytest.mark.parametrize("path", ["/500", "/404", "/301", "/204", "/503"])

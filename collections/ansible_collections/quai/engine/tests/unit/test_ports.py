@@ -14,9 +14,11 @@ import pytest
 from ansible_collections.quai.engine.plugins.module_utils.ports import (
     LISTENING,
     Listener,
+    bound,
     in_the_way,
     listeners,
     owner_of,
+    published,
 )
 
 V4, V6 = "0.0.0.0", "::"
@@ -57,9 +59,9 @@ def test_sockets_that_do_not_listen_are_not_told() -> None:
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         client = stack.enter_context(socket.create_connection(server.getsockname()))
         accepted = stack.enter_context(server.accept()[0])
-        bound = stack.enter_context(socket.socket())
-        bound.bind(("127.0.0.1", 0))
-        inodes = {str(os.fstat(each.fileno()).st_ino) for each in (client, accepted, bound)}
+        idle = stack.enter_context(socket.socket())
+        idle.bind(("127.0.0.1", 0))
+        inodes = {str(os.fstat(each.fileno()).st_ino) for each in (client, accepted, idle)}
         found = {each.inode for each in listeners(shell(LISTENING))}
         assert str(os.fstat(server.fileno()).st_ino) in found
         assert not inodes & found
@@ -135,3 +137,27 @@ def _links_to(path: Path, inode: str) -> bool:
 
 def test_nobody_holds_what_is_gone() -> None:
     assert shell(owner_of(Listener("127.0.0.1", 80, "4294967295"))) == ""
+
+
+def test_what_is_published_on_all_addresses_may_stand_under_ipv6() -> None:
+    assert bound([V4]) == {V4, V6}
+    assert bound([V6]) == {V6}
+    assert bound(["127.0.0.1"]) == {"127.0.0.1"}
+    assert bound([]) == set()
+
+
+def test_what_containers_publish() -> None:
+    text = (
+        "web 0.0.0.0:80->5000/tcp, :::80->5000/tcp\n"
+        "new 127.0.0.1:80->5000/tcp, [::]:80->5000/tcp, [2001:db8::1]:81->5000/tcp, 9000/tcp\n"
+        "many 192.0.2.1:8000-8002->8000-8002/tcp, 0.0.0.0:53->53/udp\n"
+        "none \nsilent\n\n"
+    )
+    assert published(text) == {
+        "web": [Listener(V4, 80, ""), Listener(V6, 80, "")],
+        "new": [Listener("127.0.0.1", 80, ""), Listener(V6, 80, ""), Listener("2001:db8::1", 81, "")],
+        "many": [Listener("192.0.2.1", port, "") for port in (8000, 8001, 8002)],
+        "none": [],
+        "silent": [],
+    }
+    assert published("") == {}

@@ -185,6 +185,9 @@ def test_images(engine: str) -> None:
     assert set(image.tags) == {"web:latest", "web:r1"}
     assert image.labels["quai.digest"] == "sha256-0123abcd"
     assert image.size > 10 << 20
+    assert image.volumes == ()
+    (data,) = state.images(json.dumps([{"Id": image.id, "Config": {"Volumes": {"/srv": {}, "/data": {}}}}]))
+    assert data.volumes == ("/data", "/srv")
     assert state.containers(recorded(engine, "inspect_image_web")) == []
     assert state.volumes(recorded(engine, "inspect_image_web")) == []
 
