@@ -133,10 +133,9 @@ def short(host: Host) -> str:
 
 def controller_mounts() -> list[str]:
     """Options with which a host sees this project and its toolchain: it can run ansible-playbook itself."""
-    options = [f"--volume={s.PROJECT}:{s.PROJECT}:ro"]
-    if sys.base_prefix != "/usr":
-        options.append(f"--volume={sys.base_prefix}:{sys.base_prefix}:ro")
-    return options
+    needed = [s.PROJECT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()]
+    # A .venv in the project comes with it; Debian's own Python is on the hosts.
+    return [f"--volume={path}:{path}:ro" for path in needed if path not in (s.PROJECT / ".venv", Path("/usr"))]
 
 
 def _wait_for_ssh(ssh: list[str], host: Host) -> None:

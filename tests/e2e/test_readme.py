@@ -62,7 +62,7 @@ def test_a_second_application() -> None:
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The README's hosts.yml, its two hosts standing on the test bed."""
     inventory = tmp_path_factory.mktemp("fleet") / "hosts.yml"
-    text = next(block for block in blocks("yaml") if block.startswith("# hosts.yml"))
+    text = next(block for block in blocks("yaml") if "# hosts.yml" in block)
     assert "    ansible_user: admin\n" in text
     # The hosts are reached as containers, and are called as in the README.
     reached = '    ansible_connection: community.docker.docker\n    ansible_host: "quai-{{ inventory_hostname }}"\n'
@@ -90,8 +90,8 @@ def test_a_fleet_of_ones_own(fleet: Path) -> None:
     predicted = typed(check, fleet)
     assert predicted.count("failed=0") == 2
     served = typed(deploy, fleet)
-    assert 'one.example.org:  answers: http://127.0.0.1:80/ "Hello World!"' in served
-    assert 'two.example.org:  answers: http://127.0.0.1:8080/ "Hello World!"' in served
+    assert 'one.example.org:  answers: http://quai-one.example.org:80/ "Hello World!"' in served
+    assert 'two.example.org:  answers: http://quai-two.example.org:8080/ "Hello World!"' in served
     again = typed(limit, fleet)
     assert re.findall(r"^(\S+) +: ok=", again, re.MULTILINE) == ["one.example.org"]
     assert "changed=0" in again
