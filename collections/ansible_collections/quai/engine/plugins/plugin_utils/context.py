@@ -33,7 +33,9 @@ class Dockerfile:
 def checked(context: str, dockerfile: str) -> Path:
     """Return the context's directory. Raises Refused where it, or the Dockerfile in it, is missing."""
     root = Path(context)
-    remedy = "Point the variable at a directory with a Dockerfile; a relative path counts from where the command is run."
+    remedy = (
+        "Point the variable at a directory with a Dockerfile; a relative path counts from where the command is run."
+    )
     if not root.is_dir():
         raise Refused(
             f"The build context {context} is not a directory.", "There is nothing to build the image from.", remedy
