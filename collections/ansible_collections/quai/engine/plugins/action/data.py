@@ -9,7 +9,11 @@ from ansible_collections.quai.engine.plugins.module_utils import plan_data as pl
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
-from ansible_collections.quai.engine.plugins.plugin_utils.engine import ALL_CONTAINERS, VERSION, engine_answers
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
+    ALL_CONTAINERS,
+    VERSION_UNLESS_OK,
+    engine_answers,
+)
 from ansible_collections.quai.engine.plugins.plugin_utils.space import free_space, space_problem
 
 _DIRECTORY = '[ ! -e "$1" ] || { stat -c "%u:%g %a %F" "$1"; ls -A "$1" | wc -l; }'
@@ -33,9 +37,9 @@ class ActionModule(QuaiAction):
         )
         answers = self.read(
             {
-                "version": VERSION,
-                "containers": ALL_CONTAINERS,
                 "volume": quote(["docker", "volume", "inspect", wanted.name]),
+                "version": VERSION_UNLESS_OK,
+                "containers": ALL_CONTAINERS,
                 "directory": quote(["sh", "-c", _DIRECTORY, "sh", wanted.directory]),
                 "token": quote(["cat", f"{wanted.directory}/{planning.TOKEN_FILE}"]),
                 "registered": quote(["cat", wanted.register]),

@@ -14,7 +14,12 @@ from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, P
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
-from ansible_collections.quai.engine.plugins.plugin_utils.engine import ALL_CONTAINERS, VERSION, engine_answers
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
+    ALL_CONTAINERS,
+    VERSION,
+    VERSION_UNLESS_OK,
+    engine_answers,
+)
 
 CA_IN_CONTEXT = ".quai/ca-certificates.crt"
 CA_ARGUMENT = "QUAI_CA_BUNDLE"
@@ -57,16 +62,13 @@ class ActionModule(QuaiAction):
 
         name = args["name"]
         answers = self.read(
-            {"version": VERSION, "friendly": inspect_images(name)}
+            {"friendly": inspect_images(name), "version": VERSION_UNLESS_OK}
             | {f"base {reference}": inspect_images(reference) for reference in dockerfile.bases}
             | ({"fallback": inspect_images(fallback)} if fallback else {})
-            | {"labelled": labelled_images(name)}
         )
         engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=self._task.check_mode)
         found = {
-            key: next(iter(state.images(answer.stdout)), None)
-            for key, answer in answers.items()
-            if key not in ("version", "labelled")
+            key: next(iter(state.images(answer.stdout)), None) for key, answer in answers.items() if key != "version"
         }
 
         bases: dict[str, str] = {}
@@ -101,8 +103,11 @@ class ActionModule(QuaiAction):
 
         paths = contexts.files(root, args["dockerfile"])
         tag = contexts.image_digest(contexts.context_digest(root, paths), args["dockerfile"], build_args, bases)
-        labelled = state.images(answers["labelled"].stdout)
-        tagged = next((image for image in labelled if f"{name}:{tag}" in image.tags), None)
+        # The image in use is it, as a rule; one of an earlier content is looked for only where it is not.
+        candidates = [found["friendly"]] if found["friendly"] else []
+        if not any(f"{name}:{tag}" in image.tags for image in candidates):
+            candidates = state.images(self.fragment(labelled_images(name)).stdout)
+        tagged = next((image for image in candidates if f"{name}:{tag}" in image.tags), None)
         plan = planning.plan_image(name, tag, found["friendly"], tagged)
         result = planned(
             plan,

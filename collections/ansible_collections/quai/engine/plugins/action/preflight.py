@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load  # in C, where PyYAML is: every host parses
 
 from ansible_collections.quai.engine.plugins.module_utils import inputs, ports
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
@@ -37,13 +37,11 @@ class ActionModule(QuaiAction):
         return {"failed": True, "problems": problems, "msg": f"Nothing was changed on {self._host}:\n{listed}"}
 
     def _inputs(self, args: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
-        options: dict[str, Any] = dict(
-            yaml.safe_load(Path(args["vocabulary"]).read_text(encoding="utf-8"))["vocabulary"]
-        )
+        options: dict[str, Any] = dict(yaml_load(Path(args["vocabulary"]).read_text(encoding="utf-8"))["vocabulary"])
         prefixes = ["myapp_", *(f"{role}_" for role in args["roles"])]
         for role in args["roles"]:
             spec = Path(args["roles_directory"], role, "meta", "argument_specs.yml")
-            for entry in yaml.safe_load(spec.read_text(encoding="utf-8"))["argument_specs"].values():
+            for entry in yaml_load(spec.read_text(encoding="utf-8"))["argument_specs"].values():
                 options.update(entry["options"])
         names = [name for name in task_vars if name.startswith(tuple(prefixes))]
         return inputs.strangers(names, options, prefixes) + inputs.unfit(

@@ -10,7 +10,7 @@ from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refu
 from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
-from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION, engine_answers
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION_UNLESS_OK, engine_answers
 from ansible_collections.quai.engine.plugins.plugin_utils.lock import lock
 
 
@@ -36,10 +36,11 @@ class ActionModule(QuaiAction):
         names = [name, f"{name}-candidate", f"{name}-next", f"{name}-previous"]
         answers = self.read(
             {
-                "version": VERSION,
-                "containers": quote(["docker", "container", "inspect", *names]),
-                "source": quote(["docker", "container", "inspect", args["volumes_from"] or name]),
                 "image": quote(["docker", "image", "inspect", args["image"]]),
+                "version": VERSION_UNLESS_OK,
+                "containers": quote(
+                    ["docker", "container", "inspect", *dict.fromkeys([*names, args["volumes_from"] or name])]
+                ),
                 "listening": ports.LISTENING,
             }
         )
@@ -53,7 +54,7 @@ class ActionModule(QuaiAction):
             return planning.plan_absent(actual, name, args["stop_timeout_seconds"]), None
 
         image = next(iter(state.images(answers["image"].stdout)), None)
-        source = state.by_name(state.containers(answers["source"].stdout), args["volumes_from"])
+        source = state.by_name(found, args["volumes_from"])
         if not self._task.check_mode:  # in check mode, the roles before this one may not have made them yet
             self._refuse_missing(args, image, source)
         wanted = self._wanted(args, image)

@@ -43,8 +43,20 @@ def compose(sections: Mapping[str, str], marker: str | None = None) -> tuple[str
     lines = ["LC_ALL=C; export LC_ALL", 'PATH="$PATH:/usr/local/bin:/usr/sbin:/sbin"; export PATH']
     for name, fragment in sections.items():
         begin = f"printf '\\n%s %s\\n' {fence} {quote([name])}"
-        lines += [begin, f"{begin} >&2", f"( {fragment}\n) </dev/null", f"printf '\\n%s= %s\\n' {fence} \"$?\""]
+        # `rc` stays for the next section: see unless_ok.
+        lines += [
+            begin,
+            f"{begin} >&2",
+            f"( {fragment}\n) </dev/null",
+            "rc=$?",
+            f"printf '\\n%s= %s\\n' {fence} \"$rc\"",
+        ]
     return "\n".join(lines) + "\nexit 0\n", fence
+
+
+def unless_ok(fragment: str) -> str:
+    """Return the fragment as one that runs only where the section before it failed; otherwise it is silent, and ok."""
+    return f'[ "$rc" = 0 ] || {{ {fragment}\n}}'
 
 
 def take_apart(stdout: str, stderr: str, marker: str) -> dict[str, Answer]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import yaml
+from ansible.module_utils.common.yaml import yaml_load  # in C, where PyYAML is: every task of every host parses
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -33,7 +34,7 @@ def argument_spec(documentation: str) -> dict[str, Any]:
             for name, option in options.items()
         }
 
-    return converted(yaml.safe_load(documentation)["options"])
+    return converted(yaml_load(documentation)["options"])
 
 
 class QuaiAction(ActionBase):  # type: ignore[misc]

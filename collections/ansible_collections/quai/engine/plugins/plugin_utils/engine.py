@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, refuse_old_engine
-from ansible_collections.quai.engine.plugins.module_utils.script import Answer
+from ansible_collections.quai.engine.plugins.module_utils.script import Answer, unless_ok
 from ansible_collections.quai.engine.plugins.module_utils.state import engine_version
 
 NONE_INSTALLED = 127
@@ -14,6 +14,9 @@ VERSION = (
     '{ code=$?; [ -n "${DOCKER_HOST:-}" ] || command -v dockerd >/dev/null || exit 127; exit "$code"; }'
 )
 """Shell fragment: the engine's version; exit code 127 where none is installed."""
+
+VERSION_UNLESS_OK = unless_ok(VERSION)
+"""The same where the section before it failed. One that asked the engine for something and got it needs no further call."""
 
 ALL_CONTAINERS = 'ids=$(docker ps -aq --no-trunc) && { [ -z "$ids" ] || docker container inspect $ids; }'
 """Shell fragment: the documents of all containers."""

@@ -476,8 +476,8 @@ def test_a_volume_that_cannot_be_created_is_taken_back(act: Run, engine: Guard, 
 def shipyard(guard: Guard) -> Guard:
     """A guard that speaks as an engine with the image and the data, and without the application."""
     guard.answer("version *", "28.5.2\n")
-    guard.answer("container inspect web web-*", "[]\n", "Error response from daemon: No such container: web", 1)
-    guard.answer("container inspect myapp_data", recorded("docker-28.5.2", "inspect_myapp_data.out"))
+    there = recorded("docker-28.5.2", "inspect_myapp_data.out")
+    guard.answer("container inspect web web-*", there, "Error response from daemon: No such container: web", 1)
     guard.answer("image inspect web", recorded("docker-28.5.2", "inspect_image_web.out"))
     guard.answer("ps --filter *")
     return guard
@@ -525,7 +525,7 @@ def test_release_refuses_a_port_that_is_taken(
 def test_release_names_the_container_that_holds_the_port(act: Run, guard: Guard, tmp_path: Path) -> None:
     guard.answer("ps --filter publish=* --format container {{.Names}}", "container blog\n")
     guard.answer("version *", "28.5.2\n")
-    guard.answer("container inspect myapp_data", recorded("docker-28.5.2", "inspect_myapp_data.out"))
+    guard.answer("container inspect web web-*", recorded("docker-28.5.2", "inspect_myapp_data.out"))
     guard.answer("image inspect web", recorded("docker-28.5.2", "inspect_image_web.out"))
     nothing_there(guard)
     with socket.create_server(("127.0.0.1", 0)) as opened:

@@ -8,7 +8,14 @@ import sys
 
 import pytest
 
-from ansible_collections.quai.engine.plugins.module_utils.script import MISSING, Answer, compose, quote, take_apart
+from ansible_collections.quai.engine.plugins.module_utils.script import (
+    MISSING,
+    Answer,
+    compose,
+    quote,
+    take_apart,
+    unless_ok,
+)
 
 SHELLS = [path for path in ("/bin/sh", shutil.which("dash"), shutil.which("bash")) if path]
 MARKER = "f00dcafe"
@@ -214,3 +221,10 @@ def test_the_usual_directories_are_found_whatever_the_login_s_path() -> None:
     path, locale = take_apart(done.stdout.decode(), done.stderr.decode(), marker)["path"].stdout.splitlines()
     assert path.split(":") == ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"]
     assert locale == "C"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("first", "second"), [("exit 0", Answer(0, "", "")), ("exit 3", Answer(7, "asked", "why"))])
+def test_a_section_that_runs_only_where_the_one_before_failed(shell: str, first: str, second: Answer) -> None:
+    sections = {"first": first, "second": unless_ok("printf asked; echo why >&2; exit 7")}
+    assert run(sections, shell)["second"] == second
