@@ -77,10 +77,14 @@ def changes(done: subprocess.CompletedProcess[str]) -> int:
 def host_state() -> dict[str, str]:
     """Return all that a refused run may not touch: containers, images, volumes, data and the engine's options."""
     have = engine_answers()
+
+    def listed(*words: str) -> str:  # in an order of its own: the engine's is by second, and chance within one
+        return "\n".join(sorted(docker(*words).splitlines())) if have else ""
+
     return {
-        "containers": docker("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}") if have else "",
-        "images": docker("images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}") if have else "",
-        "volumes": docker("volume", "ls", "-q") if have else "",
+        "containers": listed("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}"),
+        "images": listed("images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"),
+        "volumes": listed("volume", "ls", "-q"),
         "data": "\n".join(sorted(f"{path} {path.stat().st_mode:o}" for path in DATA.rglob("*"))),
         "engine": run("sh", "-c", "cat /etc/docker/daemon.json", check=False).stdout,
     }
