@@ -112,8 +112,12 @@ class _NoServiceStarts:
 
 @cache
 def _addresses() -> tuple[str, ...]:
-    """Every archive address of this machine's apt, then Debian's public ones."""
-    listed = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], check=False).stdout
+    """Every archive address of this machine's apt, which names only those whose lists it has."""
+    ask = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    listed = run(ask, check=False).stdout
+    if not listed.strip():
+        run(["apt-get", "update"])
+        listed = run(ask, check=False).stdout
     return tuple(dict.fromkeys(line.rstrip("/") for line in listed.splitlines() if line.strip()))
 
 
