@@ -128,6 +128,7 @@ def test_addresses_of_stanzas(tmp_path: Path) -> None:
     ]
 
 
+# Unit tests run without root too, where these cannot; the same script is also run by molecule (app_image) and e2e.
 BUILDER = pytest.mark.skipif(
     os.geteuid() != 0 or not all(map(shutil.which, ("mmdebstrap", "docker", "apt-config"))),
     reason="needs root, mmdebstrap and docker, as a host that builds its base image",
