@@ -59,6 +59,11 @@ def unless_ok(fragment: str) -> str:
     return f'[ "$rc" = 0 ] || {{ {fragment}\n}}'
 
 
+def if_ok(fragment: str) -> str:
+    """Return the fragment as one that runs only where the section before it ended well; otherwise it fails, silently."""
+    return f'[ "$rc" = 0 ] && {{ {fragment}\n}}'
+
+
 def take_apart(stdout: str, stderr: str, marker: str) -> dict[str, Answer]:
     """Return the answer of each section of a script that `compose` made with this marker."""
     errors = _streams(stderr, marker)
