@@ -18,6 +18,7 @@ RECORDED = Path(__file__).parents[6] / "tests/doubles/recorded"
 NOSUCH = (RECORDED / "docker-machine-0.16.2/inspect-nosuch.err").read_text()
 FOUND = (RECORDED / "docker-machine-0.16.2/inspect-dev.out").read_text()
 URL = "tcp://192.168.56.101:2376\n"
+CLIENT = "docker --host tcp://192.168.56.101:2376 --tlsverify --tlscacert={0}/ca.pem --tlscert={0}/cert.pem --tlskey={0}/key.pem version"
 ASKED = ("inspect", "status", "url", "version", "env")
 
 
@@ -40,6 +41,7 @@ def mac(guard: Guard, home: Path) -> Guard:  # noqa: ARG001 - nothing may reach 
     answer("-m", "x86_64\n", program="uname")
     answer("-productVersion", "14.6\n", program="sw_vers")
     answer("-u", "501\n", program="id")
+    answer("--host tcp://192.168.56.101:2376 --tlsverify *", "Server: 20.10.24\n")
     answer("compose version", "Docker Compose version v2.38.1\n")
     answer("context inspect *", "[]\n", "context not found", 1)
     answer("context create *", "dev\n")
@@ -130,7 +132,8 @@ def test_a_plan_changes_nothing(act: Run, mac: Guard, home: Path, how: dict[str,
     assert result["changed"] == ("check" in how)
     assert result["act"] == ("plan_only" in how)
     assert list(home.iterdir()) == []
-    assert sorted(mac.changes()) == ["docker compose version", "docker context inspect dev"]
+    store = f"{home}/.docker/machine/machines/dev"
+    assert sorted(mac.changes()) == [CLIENT.format(store), "docker compose version", "docker context inspect dev"]
 
 
 def test_read_tells_only(act: Run, mac: Guard, home: Path) -> None:
