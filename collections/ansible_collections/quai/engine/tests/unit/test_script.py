@@ -219,7 +219,7 @@ def test_the_usual_directories_are_found_whatever_the_login_s_path() -> None:
         check=False,
     )
     path, locale = take_apart(done.stdout.decode(), done.stderr.decode(), marker)["path"].stdout.splitlines()
-    assert path.split(":") == ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"]
+    assert path.split(":") == ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin", "/usr/sbin", "/sbin"]
     assert locale == "C"
 
 
