@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_image as planning, state
 from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused
-from ansible_collections.quai.engine.plugins.module_utils.script import quote
+from ansible_collections.quai.engine.plugins.module_utils.script import HERE, quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
@@ -64,9 +64,17 @@ class ActionModule(QuaiAction):
         answers = self.read(
             {"friendly": inspect_images(name), "version": VERSION_UNLESS_OK}
             | {f"base {reference}": inspect_images(reference) for reference in dockerfile.bases}
-            | ({"fallback": inspect_images(fallback)} if fallback else {})
+            | ({"fallback": inspect_images(fallback), "debian": f"{HERE} && command -v apt-get"} if fallback else {})
         )
         engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=self._task.check_mode)
+        if fallback and not answers.pop("debian").ok:
+            if args["base_source"] == "debian":
+                raise Refused(
+                    f"The base image {args['base']} cannot be made from Debian packages here.",
+                    "That takes a Debian host on which the engine itself runs.",
+                    "Set myapp_base_source to pull, or to auto, which then means pull.",
+                )
+            fallback = ""
         found = {
             key: next(iter(state.images(answer.stdout)), None) for key, answer in answers.items() if key != "version"
         }
@@ -156,7 +164,7 @@ class ActionModule(QuaiAction):
                         f"The base image {choice.reference} could not be pulled: {reason}.",
                         "The Dockerfile starts from it.",
                         "Check its name and the registry mirrors; an image that starts with `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}` "
-                        "can also start from one made of Debian packages (myapp_base_source: debian).",
+                        "can, on a Debian host, also start from one made of Debian packages (myapp_base_source: debian).",
                     )
             else:
                 return self._from_debian(runtime, reason)
@@ -225,7 +233,8 @@ class ActionModule(QuaiAction):
                     [
                         quote(["mkdir", "-p", f"{where}/.quai"]),
                         quote(["cp", args["ca_bundle"], f"{where}/{CA_IN_CONTEXT}"]),
-                        quote(["tar", "-rf", archive, "-C", where, ".quai"]),
+                        # macOS's tar would add files with what only its file systems know.
+                        "COPYFILE_DISABLE=1 " + quote(["tar", "-rf", archive, "-C", where, ".quai"]),
                         "",
                     ]
                 )

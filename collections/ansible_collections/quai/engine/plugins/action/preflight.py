@@ -81,7 +81,7 @@ class ActionModule(QuaiAction):
             }
         )
         user = answers["user"].stdout.split()
-        if user[:1] != ["0"]:
+        if args["root"] and user[:1] != ["0"]:
             return [
                 (
                     f"Quai works as {user[-1] if user else 'an unknown user'} on {self._host}, not as root. "
@@ -89,7 +89,9 @@ class ActionModule(QuaiAction):
                 )
             ]
         problems = self._port(args, answers["listening"], answers["publishing"])
-        return problems + space_problem(answers["space"], args["directory"], args["free_mib"])
+        if args["directory"]:
+            problems += space_problem(answers["space"], args["directory"], args["free_mib"])
+        return problems
 
     def _port(self, args: dict[str, Any], listening: Answer, publishing: Answer) -> list[str]:
         address, port = str(ipaddress.ip_address(args["address"])), int(args["port"])

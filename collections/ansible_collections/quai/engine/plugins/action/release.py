@@ -13,6 +13,14 @@ from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION_UNLESS_OK, engine_answers
 from ansible_collections.quai.engine.plugins.plugin_utils.lock import lock
 
+# macOS has no timeout. Killed for good: `docker run` hands a gentler signal on to what it runs.
+_FOR_20_SECONDS = """\
+"$@" & command=$!
+(sleep 20; kill -9 "$command") >/dev/null 2>&1 & watch=$!
+wait "$command"; code=$?
+kill "$watch"; exit "$code"
+"""
+
 
 class ActionModule(QuaiAction):
     """The action."""
@@ -176,7 +184,7 @@ class ActionModule(QuaiAction):
         if log_file:
             look = ["sh", "-c", '[ -f "$1" ] && exec tail -n 15 "$1"', "sh", log_file]
             helper = ["docker", "run", "--rm", "--network", "none", "--volumes-from", name, "--entrypoint", look[0]]
-            sections["log"] = quote(["timeout", "-k", "2", "20", *helper, wanted.image_id, *look[1:]])
+            sections["log"] = quote(["sh", "-c", _FOR_20_SECONDS, "sh", *helper, wanted.image_id, *look[1:]])
         answers = self.read(sections)
         lines = [
             f"The release {wanted.digest} of {wanted.image} is removed again"

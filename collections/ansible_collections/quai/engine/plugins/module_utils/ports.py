@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.quai.engine.plugins.module_utils.script import quote
+from ansible_collections.quai.engine.plugins.module_utils.script import HERE, quote
 
-LISTENING = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == \"0A\" { print $2, $10 }'"
-"""Shell fragment: address and inode of each listening socket. Silent where there is no such table (macOS)."""
+LISTENING = f"{HERE} && cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == \"0A\" {{ print $2, $10 }}'"
+"""Shell fragment: address and inode of each listening socket. Silent where the engine is elsewhere: its ports are not ours."""
 
 PUBLISHED = "{{.Names}} {{.Ports}}"
 """Format of `docker ps` that `published` reads."""
