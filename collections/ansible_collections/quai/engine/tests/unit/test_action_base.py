@@ -58,7 +58,8 @@ def test_the_documented_options_are_the_argument_spec(module: str) -> None:
         if "default" in option:
             assert result.validated_parameters[name] == option["default"], name
         if "choices" in option and "default" in option:
-            assert option["default"] in option["choices"], name
+            default = option["default"]
+            assert set(default if isinstance(default, list) else [default]) <= set(option["choices"]), name
         assert option.get("elements") or option["type"] != "list", name
 
 
