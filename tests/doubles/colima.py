@@ -57,7 +57,7 @@ def main(words: list[str]) -> int:
     positional = arguments[0] if arguments and command != "ssh" else ""
     profile = _profile(options.get("--profile") or positional or "default")
     try:
-        _dependencies("VM", "limactl", "lima")
+        _dependencies("VM", "lima")
         return answer(profile, options, arguments)
     except ColimaError as error:
         log("fatal", str(error))
@@ -139,8 +139,8 @@ def settings(profile: str) -> dict[str, Any]:
     return known
 
 
-def _dependencies(what: str, program: str, package: str) -> None:
-    if shutil.which(program) is None:
+def _dependencies(what: str, package: str) -> None:
+    if shutil.which(package) is None:
         raise ColimaError(
             f"{'Error: ' if what == 'VM' else ''}dependency check failed for {what}: {package} not found, "
             f"run 'brew install {package}' to install"
@@ -164,7 +164,7 @@ def start(profile: str, options: dict[str, str], _arguments: list[str]) -> int:
     wanted = _wanted(profile, options)
     log("info", f"starting {title(profile)}")
     log("info", "runtime: docker")
-    _dependencies("docker", "docker", "docker")
+    _dependencies("docker", "docker")
     machine = machine_of(profile)
     stage = "starting" if settings(profile) else "creating and starting"
     log("info", f"{stage} ...", "vm")

@@ -364,8 +364,8 @@ def create(options: dict[str, list[str]], arguments: list[str]) -> None:
     say("Running pre-create checks...")
     if fault("virtualbox") == "missing":
         raise PreCreateError(recorded(f"{_RECORD}/create-virtualbox.err").strip())
-    save(document)
     machine = engines.take(f"docker-machine:{name}")
+    save(document)
     say(
         "Creating machine...",
         f"({name}) Copying {store()}/cache/boot2docker.iso to {directory(name)}/boot2docker.iso...",

@@ -36,6 +36,7 @@ PROGRAMS = {
     "docker-compose": "compose",
     "docker-machine": "docker_machine",
     "doubles": "control",
+    "lima": "nothing",
     "limactl": "nothing",
     "sw_vers": "system",
     "uname": "system",

@@ -97,7 +97,7 @@ def mac(tmp_path: Path) -> Iterator[Mac]:
     made = Mac(tmp_path)
     for directory in (made.home, made.state, tmp_path / "fakes", tmp_path / "gnu"):
         directory.mkdir()
-    for name, text in (("ssh", SSH), ("openssl", OPENSSL), ("docker", DOCKER), ("limactl", "")):
+    for name, text in (("ssh", SSH), ("openssl", OPENSSL), ("docker", DOCKER), ("lima", "")):
         made.fake(name, text)
         (tmp_path / "fakes" / name).chmod(0o755)
     for name in ("uname", *shared.GNU):
@@ -309,6 +309,13 @@ def test_create_is_refused_virtualbox_networks_on_a_current_mac(mac: Mac) -> Non
     assert mac.ok("docker-machine", "status", "dev") == "Stopped\n"
 
 
+def test_without_a_free_machine_nothing_is_made(dev: Mac) -> None:
+    dev.ok("doubles", "set", "macos", "10.15")
+    dev.ok("docker-machine", "create", "-d", "virtualbox", "two")
+    assert dev.run("docker-machine", "create", "-d", "virtualbox", "three").returncode == 64
+    assert dev.run("docker-machine", "status", "three").stderr == NO_SUCH.replace("nosuch", "three")
+
+
 def test_create_dies_half_way_once(mac: Mac) -> None:
     mac.ok("doubles", "set", "macos", "10.15")
     mac.ok("doubles", "fault", "create", "half")
@@ -352,6 +359,7 @@ UNRECORDED = [
     "colima start --edit",
     "colima start --nonsense",
     "colima delete --force --data",
+    "lima uname",
     "limactl list",
     "docker-compose up",
     "uname -a",
@@ -510,7 +518,7 @@ def test_colima_serves_a_profile(mac: Mac, version: str, more: dict[str, str]) -
 
 def test_colima_wants_docker_on_its_path(mac: Mac) -> None:
     (mac.root / "bin").mkdir()
-    (mac.root / "bin/limactl").symlink_to("/bin/sh")
+    (mac.root / "bin/lima").symlink_to("/bin/sh")
     done = mac.run("colima", "start", PATH=str(mac.root / "bin"))
     assert done.returncode == 1
     assert "dependency check failed for docker: docker not found, run 'brew install docker' to install" in done.stderr
