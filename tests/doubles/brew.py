@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from pathlib import Path
 from typing import Any
 
 from . import shared
-from .shared import at, complain, fault, prefix, recorded, say
+from .shared import at, complain, fault, link, prefix, recorded, say
 
 _RECORD = "brew-4.4.32"
-_TIME = 1795466611  # when the recorded packages were installed
 
 # Formulae: the programs each brings, and what it depends on. docker-compose and lima, which were not recorded, get
 # docker's document under their own name.
@@ -36,7 +34,7 @@ _REASON = "it is deprecated upstream"
 
 def main(words: list[str]) -> int:
     """Answer one call; the exit code."""
-    if words != ["--prefix"] and os.getuid() == 0:
+    if words != ["--prefix"] and os.getuid() == 0 and not shared.is_the_user():
         complain(
             "Error: Running Homebrew as root is extremely dangerous and no longer supported.",
             "As Homebrew does not drop privileges on installation you would be giving all",
@@ -105,14 +103,18 @@ def version_of(name: str) -> str:
     return str(shared.setting("colima")) if name == "colima" else _VERSIONS[name]
 
 
-def formula(name: str) -> dict[str, Any]:
-    """Return the document of a formula, of the recorded shape, with the present state of its installation."""
-    known = {
+def _recorded_formulae() -> dict[str, dict[str, Any]]:
+    return {
         each["name"]: each
         for file in ("info-installed.json", "info-not-installed.json")
         for each in json.loads(recorded(f"{_RECORD}/{file}"))["formulae"]
     }
-    document: dict[str, Any] = known.get(name) or known["docker"]
+
+
+def formula(name: str) -> dict[str, Any]:
+    """Return the document of a formula, of the recorded shape, with the present state of its installation."""
+    known = _recorded_formulae()
+    document = known.get(name) or known["docker"]
     was = document["versions"]["stable"]
     if name not in known or was != version_of(name):
         text = json.dumps(document).replace(was, version_of(name))
@@ -192,19 +194,14 @@ def _pour(name: str, *, on_request: bool) -> None:
     keg = prefix() / "Cellar" / name / version_of(name)
     (keg / "bin").mkdir(parents=True, exist_ok=True)
     for program in _PROGRAMS[name]:
-        _link(keg / "bin" / program, shared.HERE / "double.py")
-        _link(prefix() / "bin" / program, keg / "bin" / program)
-    _link(prefix() / "opt" / name, keg)
-    document = json.loads(recorded(f"{_RECORD}/info-installed.json"))["formulae"][0]["installed"][0]
+        link(keg / "bin" / program, shared.DOUBLE)
+        link(prefix() / "bin" / program, keg / "bin" / program)
+    link(prefix() / "opt" / name, keg)
+    known = _recorded_formulae()
+    document = known["docker-machine" if name == "docker-machine" else "docker"]["installed"][0]
     document.update(version=version_of(name), installed_as_dependency=not on_request, installed_on_request=on_request)
     shared.write_json("brew.json", {**installed_formulae(), name: document})
     say(f"==> Pouring {name}--{version_of(name)}.all.bottle.tar.gz", f"🍺  {keg}: 3 files, 1KB")
-
-
-def _link(link: Path, target: Path) -> None:
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.unlink(missing_ok=True)
-    link.symlink_to(target)
 
 
 def _uninstall(words: list[str]) -> int:
@@ -270,8 +267,8 @@ def _install_cask(words: list[str]) -> int:
         complain(f"Error: It seems there is already a Binary at '{cli}'.")
         return 1
     program = at(f"{_APP}/Contents/Resources/bin/docker")
-    _link(program, shared.HERE / "double.py")
-    _link(cli, program)
+    link(program, shared.DOUBLE)
+    link(cli, program)
     say(f"==> Moving App 'Docker.app' to '{at(_APP)}'", f"🍺  {_CASK} was successfully installed!")
     return 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def main(words: list[str]) -> int:
     positional = arguments[0] if arguments and command != "ssh" else ""
     profile = _profile(options.get("--profile") or positional or "default")
     try:
-        _dependencies("VM", "limactl", "lima")
+        _dependencies("VM", "lima")
         return answer(profile, options, arguments)
     except ColimaError as error:
         log("fatal", str(error))
@@ -138,8 +139,8 @@ def settings(profile: str) -> dict[str, Any]:
     return known
 
 
-def _dependencies(what: str, program: str, package: str) -> None:
-    if shutil.which(program) is None:
+def _dependencies(what: str, package: str) -> None:
+    if shutil.which(package) is None:
         raise ColimaError(
             f"{'Error: ' if what == 'VM' else ''}dependency check failed for {what}: {package} not found, "
             f"run 'brew install {package}' to install"
@@ -163,7 +164,7 @@ def start(profile: str, options: dict[str, str], _arguments: list[str]) -> int:
     wanted = _wanted(profile, options)
     log("info", f"starting {title(profile)}")
     log("info", "runtime: docker")
-    _dependencies("docker", "docker", "docker")
+    _dependencies("docker", "docker")
     machine = machine_of(profile)
     stage = "starting" if settings(profile) else "creating and starting"
     log("info", f"{stage} ...", "vm")
@@ -198,7 +199,7 @@ def _wanted(profile: str, options: dict[str, str]) -> dict[str, Any]:
         "arch": arch,
         "runtime": "docker",
         "autoActivate": True,
-        "vmType": "vz" if macos >= 13 else "qemu",  # noqa: PLR2004 - the first macOS with it
+        "vmType": "vz" if macos >= 13 else "qemu",  # it came with 13
         "network": {"address": False},
         **settings(profile),
     }
@@ -232,7 +233,7 @@ def stop(profile: str, options: dict[str, str], _arguments: list[str]) -> int:
         _docker("context", "rm", "--force", identity(profile))
         log("info", "stopping ...", "vm")
         engines.stop(machine)
-        engines.disconnect(f"colima:{profile}", socket(profile))
+        engines.disconnect(f"colima:{profile}")
     elif "--force" not in options:
         log("info", "not running", "vm")
     log("info", "done")
@@ -259,7 +260,7 @@ def delete(profile: str, options: dict[str, str], _arguments: list[str]) -> int:
         if running(profile):
             log("info", "deleting ...", "docker")
             _docker("context", "rm", "--force", identity(profile))
-        engines.disconnect(f"colima:{profile}", socket(profile))
+        engines.disconnect(f"colima:{profile}")
         if "--data" in options or not shared.setting("colima").startswith("0.10"):
             engines.release(machine)
         else:
@@ -327,13 +328,16 @@ def list_(profile: str, options: dict[str, str], arguments: list[str]) -> int:
 
 
 def ssh(profile: str, _options: dict[str, str], arguments: list[str]) -> int:
-    """Run a command on the machine; its exit code is the command's."""
+    """Run a command on the machine; its exit code is lost."""
     machine = machine_of(profile)
     if machine is None or not running(profile):
         raise ColimaError(f"{title(profile)} not running")
     if not arguments:
         raise shared.Unrecorded("ssh without a command")
-    return subprocess.run(engines.ssh(machine, *arguments), check=False).returncode
+    code = subprocess.run(engines.ssh(machine, shlex.join(arguments)), check=False).returncode
+    if code:
+        raise ColimaError(f"exit status {code}")
+    return 0
 
 
 def version(profile: str, _options: dict[str, str], _arguments: list[str]) -> int:

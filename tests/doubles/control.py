@@ -202,8 +202,8 @@ def _reset() -> None:
 
 def _bare() -> None:
     _reset()
-    for file in (STATE / "relays").glob("*"):
-        engines.disconnect(file.name, Path("/nonexistent"))
+    for owner in shared.read_json("relays.json"):
+        engines.disconnect(owner)
     taken = shared.read_json("engines.json")
     for machine in engines.machines():
         if machine.name in taken:

@@ -78,7 +78,7 @@ def _stop() -> None:
     machine = engines.find(_OWNER)
     if machine is not None and _running():
         engines.stop(machine)
-        engines.disconnect(_OWNER, socket())
+        engines.disconnect(_OWNER)
     say("Stopping Docker Desktop")
 
 

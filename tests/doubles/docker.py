@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from . import brew, desktop, shared
 
 
@@ -11,5 +9,4 @@ def main(words: list[str]) -> int:
     """Answer `docker desktop`; everything else is the real CLI's, which takes this process over."""
     if words[:1] == ["desktop"] and brew.cask_is_installed():
         return desktop.main(words[1:])
-    cli = shared.setting("cli")
-    os.execv(cli, ["docker", *words])
+    return shared.become(shared.setting("cli"), words)

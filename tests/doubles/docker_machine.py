@@ -157,14 +157,12 @@ def probe(document: dict[str, Any]) -> tuple[str, str]:
         "--tlscert", auth["ClientCertPath"], "--tlskey", auth["ClientKeyPath"], "version", "--format", "{{.Server.Version}}",
     ]  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
-    done = subprocess.run(
-        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
-    )
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return done.stdout.strip(), ""
     if "Cannot connect to the Docker daemon" in done.stderr:
         return "", f"dial tcp {where}: connect: connection refused"
-    return "", re.sub(r'^.*?": ', "", done.stderr.strip().splitlines()[0])
+    return "", re.sub(r'^.*?": |^unable to resolve docker endpoint: ', "", done.stderr.strip().splitlines()[0])
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
@@ -198,6 +196,8 @@ def version(_options: dict[str, list[str]], arguments: list[str]) -> None:
         raise MachineError(f"Unable to query docker version: {error}") from error
     if "connection refused" in wrong:
         wrong = "Cannot connect to the docker engine endpoint"
+    elif wrong.startswith("open "):
+        wrong = f"Unable to read TLS config: {wrong}"
     elif wrong:
         wrong = f"Get https://{address(document)}:{engines.PORT}/v1.15/version: {wrong}"
     if wrong:
@@ -364,8 +364,8 @@ def create(options: dict[str, list[str]], arguments: list[str]) -> None:
     say("Running pre-create checks...")
     if fault("virtualbox") == "missing":
         raise PreCreateError(recorded(f"{_RECORD}/create-virtualbox.err").strip())
-    save(document)
     machine = engines.take(f"docker-machine:{name}")
+    save(document)
     say(
         "Creating machine...",
         f"({name}) Copying {store()}/cache/boot2docker.iso to {directory(name)}/boot2docker.iso...",
@@ -380,14 +380,11 @@ def create(options: dict[str, list[str]], arguments: list[str]) -> None:
     save(document)
     say("Detecting operating system of created instance...", "Waiting for SSH to be available...")
     say("Detecting the provisioner...", "Provisioning with boot2docker...")
-    try:
-        if fault("create"):
-            shared.set_fault("create", "")  # it dies once; the next one gets through
-            engines.kill_engine(machine)
-            raise MachineError(_NOT_LISTENING)
-        _configure_auth(document)
-    except MachineError as error:
-        raise MachineError(f"Error creating machine: Error running provisioning: {error}") from error
+    if fault("create"):
+        shared.set_fault("create", "")  # it dies once; the next one gets through
+        engines.kill_engine(machine)
+        raise MachineError(f"Error creating machine: Error running provisioning: {_NOT_LISTENING}")
+    _configure_auth(document)
     say("Checking connection to Docker...")
     _check_connection(document)
     save(document)

@@ -9,12 +9,11 @@ import subprocess
 from pathlib import Path
 
 from . import shared, userland
-from .shared import STATE, at, say
+from .shared import STATE, at, link, say
 
 USER = "reader"
 HOME = Path("/Users/reader")
 _ENGINE_PACKAGES = ("docker.io", "docker-cli", "containerd", "runc")
-_DOUBLE = shared.HERE / "double.py"
 
 
 def make() -> None:
@@ -34,6 +33,7 @@ def make() -> None:
     if not key.exists():
         _run("runuser", "-u", USER, "--", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
     _replace_programs()
+    _link_to(Path("/etc/ssl/cert.pem"), Path("/etc/ssl/certs/ca-certificates.crt"))
     place_brew(there=True)
     say((STATE / "id.pub").read_text().strip())
 
@@ -70,20 +70,15 @@ def _replace_programs() -> None:
         if not (aside / name).exists():
             shutil.move(str(found), str(aside / name))
         if name not in userland.NOT_ON_MACOS:
-            _link(found)
+            link(found, shared.DOUBLE)
     for name in ("sw_vers", "doubles"):
-        _link(Path("/usr/bin") / name)
+        link(Path("/usr/bin") / name, shared.DOUBLE)
 
 
 def place_brew(*, there: bool) -> None:
     """Put brew where Homebrew has it on this processor, or take it away."""
     brew = shared.prefix() / "bin/brew"
     if there:
-        _link(brew)
+        link(brew, shared.DOUBLE)
     else:
         brew.unlink(missing_ok=True)
-
-
-def _link(link: Path) -> None:
-    link.unlink(missing_ok=True)
-    link.symlink_to(_DOUBLE)

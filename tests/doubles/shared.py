@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+DOUBLE = HERE / "double.py"
 STATE = Path(os.environ.get("QUAI_DOUBLES") or "/var/lib/quai-doubles")
 
 # The recordings were made in this home, of a machine at this address.
@@ -35,6 +36,7 @@ PROGRAMS = {
     "docker-compose": "compose",
     "docker-machine": "docker_machine",
     "doubles": "control",
+    "lima": "nothing",
     "limactl": "nothing",
     "sw_vers": "system",
     "uname": "system",
@@ -134,6 +136,13 @@ def home() -> Path:
     return Path(os.environ["HOME"])
 
 
+def link(path: Path, target: Path) -> None:
+    """Make or remake a symbolic link."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
 def fault(name: str) -> str:
     """Return the value of a fault that is on, "" when it is off."""
     path = STATE / "faults" / name
@@ -148,6 +157,11 @@ def set_fault(name: str, value: str) -> None:
         path.write_text(value + "\n")
     else:
         path.unlink(missing_ok=True)
+
+
+def become(program: str | Path, words: list[str]) -> int:
+    """Give this process over to a real program, under the name of the call."""
+    os.execv(program, [CALL.name, *words])
 
 
 # --- recordings ------------------------------------------------------------------------------------------------------

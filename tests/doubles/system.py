@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from . import shared
@@ -13,8 +12,7 @@ def main(words: list[str]) -> int:
     """Answer as Darwin to the Mac's user; to the system's own accounts, whose system this is, as the real uname."""
     name = shared.CALL.name
     if name == "uname" and not shared.is_the_user():
-        real = Path(shared.setting("gnu")) / "uname"
-        os.execv(real, ["uname", *words])
+        return shared.become(Path(shared.setting("gnu")) / name, words)
     answers = {
         ("uname",): "Darwin",
         ("uname", "-s"): "Darwin",

@@ -6,7 +6,6 @@ it, and what only macOS's can do has no record here.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def main(words: list[str]) -> int:
         if refusal:
             complain(f"{name}: {refusal}")
             return 1
-    os.execv(Path(shared.setting("gnu")) / name, [name, *words])
+    return shared.become(Path(shared.setting("gnu")) / name, words)
 
 
 def _fence(name: str, words: list[str]) -> str:
