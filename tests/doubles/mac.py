@@ -33,7 +33,7 @@ def make() -> None:
     if not key.exists():
         _run("runuser", "-u", USER, "--", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
     _replace_programs()
-    _link_to(Path("/etc/ssl/cert.pem"), Path("/etc/ssl/certs/ca-certificates.crt"))
+    link(Path("/etc/ssl/cert.pem"), Path("/etc/ssl/certs/ca-certificates.crt"))
     place_brew(there=True)
     say((STATE / "id.pub").read_text().strip())
 
