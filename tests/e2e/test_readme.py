@@ -32,6 +32,8 @@ def test_every_command_is_known_here() -> None:
         "ansible-playbook site.yml -i hosts.yml --check --diff",
         "ansible-playbook site.yml -i hosts.yml",
         "ansible-playbook site.yml -i hosts.yml --limit one.example.org",
+        "ansible-playbook site.yml -i inventory/mixed.yml",  # test_mac.py
+        "ansible-playbook site.yml -i inventory/mixed.yml --limit dev.mac.example.org",  # test_mac.py
         "ansible-playbook playbooks/teardown.yml",
         "ansible-playbook playbooks/teardown.yml -e teardown_data=myapp_data -e teardown_engine=docker",
     ]
@@ -86,7 +88,7 @@ def typed(command: str, inventory: Path) -> str:
 
 
 def test_a_fleet_of_ones_own(fleet: Path) -> None:
-    check, deploy, limit = (command for command in COMMANDS if "hosts.yml" in command)
+    check, deploy, limit = (command for command in COMMANDS if "-i hosts.yml" in command)
     predicted = typed(check, fleet)
     assert predicted.count("failed=0") == 2
     served = typed(deploy, fleet)
