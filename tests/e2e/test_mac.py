@@ -1,6 +1,7 @@
 """inventory/mixed.yml, typed: two Debian hosts and two machines of one Mac, all of them hosts of the test bed.
 
-The Mac's programs are doubles that know the recorded calls only (tests/doubles); the engines behind them are real.
+The Mac's programs are doubles that know the recorded calls only (tests/doubles); the engines behind them are real, and
+the Mac is reached over ssh.
 """
 
 from __future__ import annotations
@@ -58,15 +59,8 @@ def make_mac(mac: hosts.Host, machines: dict[str, hosts.Host]) -> None:
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """The four hosts of inventory/mixed.yml."""
-    inventory = tmp_path_factory.mktemp("mixed") / "mixed.yml"
-    text = (ROOT / "inventory/mixed.yml").read_text()
-    reached = '    ansible_connection: community.docker.docker\n    ansible_host: "quai-{{ inventory_hostname }}"\n'
-    text = text.replace("    ansible_user: admin\n", reached)
-    text = text.replace(
-        "    ansible_host: mac.example.org\n", reached.replace("{{ inventory_hostname }}", "mac.example.org")
-    )
-    inventory.write_text(text)
+    """The hosts of inventory/mixed.yml."""
+    scratch = tmp_path_factory.mktemp("mixed")
     before = os.environ.get("DOCKER_HOST")
     os.environ["DOCKER_HOST"] = settings.DOCKER_HOST
     try:
@@ -79,11 +73,34 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             host("trixie", "two.example.org")
             mac = host("bookworm", "mac.example.org")
             make_mac(mac, {"first": host("bookworm", "machine-first"), "second": host("trixie", "machine-second")})
+            inventory = scratch / "mixed.yml"
+            text = (ROOT / "inventory/mixed.yml").read_text()
+            reached = (
+                '    ansible_connection: community.docker.docker\n    ansible_host: "quai-{{ inventory_hostname }}"\n'
+            )
+            text = text.replace("    ansible_user: admin\n", reached)
+            text = text.replace("    ansible_host: mac.example.org\n", over_ssh(mac, scratch))
+            inventory.write_text(text)
             yield Fleet(inventory, mac)
     finally:
         os.environ.pop("DOCKER_HOST")
         if before:
             os.environ["DOCKER_HOST"] = before
+
+
+def over_ssh(mac: hosts.Host, scratch: Path) -> str:
+    """Return the variables by which Ansible reaches the Mac over ssh, its user having admitted a key."""
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", scratch / "key")
+    mac.shell(
+        "install -d -o reader -m 700 /Users/reader/.ssh && cat >/Users/reader/.ssh/authorized_keys",
+        stdin=(scratch / "key.pub").read_text(),
+    )
+    options = f"-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={scratch}/known_hosts"
+    return (
+        f"    ansible_host: {mac.address}\n"
+        f"    ansible_ssh_private_key_file: {scratch}/key\n"
+        f"    ansible_ssh_common_args: {options}\n"
+    )
 
 
 def recap(said: str) -> dict[str, int]:
