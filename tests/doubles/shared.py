@@ -88,8 +88,8 @@ def refuse(what: str = "") -> int:
 
 
 def _append(log: str, line: str) -> None:
-    # Another account, root say, has no log; its call is answered all the same.
-    if os.access(STATE, os.W_OK):
+    # Another account has no log, and root would make the user's its own; its call is answered all the same.
+    if STATE.exists() and is_the_user():
         with (STATE / log).open("a") as file:
             file.write(line + "\n")
 
