@@ -72,7 +72,9 @@ class Container:
             return "restarting"
         if self.paused:
             return "paused"
-        return "running" if self.running else "stopped"
+        if self.running:
+            return "running"
+        return "stopped" if moment(self.started_at) else "created"
 
     def mount_at(self, path: str) -> Mount | None:
         """Return the mount whose destination is this path of the container, if there is one."""

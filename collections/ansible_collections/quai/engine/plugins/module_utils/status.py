@@ -251,7 +251,7 @@ def row(seen: Seen, **more: object) -> dict[str, Any]:
         "log_bytes": sum(seen.disk.logs.values()) if seen.disk.logs else None,
         "logs": dict(seen.disk.logs),
         "drift": {key: [_plain(value) for value in pair] for key, pair in drift(seen).items()},
-        "containers": [_drawn(each) for each in seen.containers],
+        "containers": [_drawn(each, seen.image_of(each)) for each in seen.containers],
         "releases": _releases(seen),
         "now": seen.now.isoformat(timespec="seconds"),
         **more,
@@ -268,13 +268,14 @@ def _image_name(image: Image | None, container: Container | None) -> str:
     """Return the name that tells the content, where there is one."""
     if image and plan_image.LABEL_DIGEST in image.labels:
         return f"{image.labels.get(plan_image.LABEL_NAME, '')}:{image.labels[plan_image.LABEL_DIGEST]}"
-    return container.image if container else ""
+    name = container.image if container else ""
+    return name.removeprefix("sha256:")[:12] if name.startswith("sha256:") else name
 
 
-def _drawn(container: Container) -> dict[str, Any]:
+def _drawn(container: Container, image: Image | None) -> dict[str, Any]:
     return {
         "name": container.name,
-        "image": container.image,
+        "image": _image_name(image, container),
         "condition": container.condition,
         "health": container.health,
         "published": [f"{address}:{port}" for address, port, _inside in container.published],
