@@ -27,17 +27,17 @@ class ActionModule(QuaiAction):
         """Print, and write the files asked for."""
         rows = {host: row or status_table.unread(args["results"].get(host)) for host, row in args["rows"].items()}
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        history = self._remember(args["history"], rows, at) if args["history"] else ""
         document = status_table.document(rows, at)
-        if args["file"]:
-            self._write(args["file"], json.dumps(document, indent=1) + "\n", "status_file")
-        if args["report"]:
-            self._write(args["report"], status_page.page(document, history), "status_report")
         if args["format"] == "json":
             display.display(json.dumps(document))
         else:
             for line, state in status_table.table(rows):
                 display.display(line, color=_COLORS[state])
+        history = self._remember(args["history"], rows, at) if args["history"] else ""
+        if args["file"]:
+            self._write(args["file"], json.dumps(document, indent=1) + "\n", "status_file")
+        if args["report"]:
+            self._write(args["report"], status_page.page(document, history), "status_report")
         verdict = status_table.verdict(rows)
         bad = [host for host, row in rows.items() if row["state"] == "bad"]
         # What the run ends with, after its recap.
@@ -51,19 +51,20 @@ class ActionModule(QuaiAction):
         """Return the history with these rows, after writing it."""
         try:
             before = Path(path).read_text(encoding="utf-8", errors="replace") if Path(path).exists() else ""
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unwritable(path, error, "status_history") from error
         text = status_history.remember(before, rows, at)
-        self._write(path, text, "status_history")
+        self._write(path, text, "status_history", make_directory=True)
         return text
 
-    def _write(self, path: str, text: str, name: str) -> None:
+    def _write(self, path: str, text: str, name: str, *, make_directory: bool = False) -> None:
         """Write a file of the controller at once or not at all; in check mode only say so."""
         if self._task.check_mode:
             display.display(f"would write {path}")
             return
         try:
+            if make_directory:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
                 "w", encoding="utf-8", errors="backslashreplace", dir=Path(path).parent, delete=False
             ) as new:
