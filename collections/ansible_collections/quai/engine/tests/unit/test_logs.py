@@ -85,9 +85,9 @@ def test_a_log_that_is_moved_away_is_read_to_its_end(log: Path) -> None:
     reader = Reader(log)
     append(log, "last of the old\n")
     log.rename(f"{log}.1")
-    log.write_text("first of the new\n")
+    log.write_text("first of the new\nwhich is longer than the old one was\n")
     assert reader.more() == ["last of the old"]
-    assert reader.more() == ["first of the new"]
+    assert reader.more() == ["first of the new", "which is longer than the old one was"]
     assert reader.more() == []
 
 
