@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
-import threading
+import signal
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import until
+from tests.e2e.conftest import ROOT, until
 from tests.fleet.conftest import Fleet
+from tests.testbed import settings
 
 
 def shown(said: str) -> list[str]:
@@ -47,33 +51,55 @@ def test_lines_and_since(fleet: Fleet) -> None:
     assert shown(fleet.playbook("logs", "-e", "logs_since=2100-01-01")[1]) == []
 
 
-def test_logs_are_followed_through_a_redeploy_and_a_rotation(fleet: Fleet) -> None:
-    said: list[str] = []
-    follower = threading.Thread(
-        target=lambda: said.append(
-            fleet.playbook("logs", "-e", "logs_follow=true", "-e", "logs_seconds=45", "-e", "logs_lines=0")[1]
-        )
-    )
-    follower.start()
-    time.sleep(6)
-    ask(fleet, "before-the-redeploy")
-    code, deployed = fleet.playbook("app", "-e", '{"app_web_env": {"GREETING": "new"}}')
-    assert code == 0, deployed
-    ask(fleet, "after-the-redeploy")
-    time.sleep(2)
-    data = "/var/lib/myapp/data"
-    fleet.host.shell(f"mv {data}/access.log {data}/access.log.1")
-    ask(fleet, "after-the-move")  # gunicorn still writes to the old file
-    time.sleep(3)
-    fleet.docker("kill", "-s", "USR1", "web")
-    assert until(lambda: fleet.host.shell(f"test -e {data}/access.log", check=False).returncode == 0)
-    ask(fleet, "in-the-new-file")
-    follower.join()
-    lines = shown(said[0])
+def test_logs_are_followed_through_a_redeploy_and_a_rotation_until_interrupted(fleet: Fleet, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    words = [
+        "ansible-playbook",
+        "playbooks/logs.yml",
+        "-i",
+        fleet.inventory,
+        "-e",
+        "logs_follow=true",
+        "-e",
+        "logs_lines=1",
+    ]
+    variables = {
+        "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
+        "DOCKER_HOST": settings.DOCKER_HOST,
+        "PYTHONUNBUFFERED": "1",
+    }
+    with output.open("w") as file:
+        follower = subprocess.Popen(words, cwd=ROOT, env=os.environ | variables, stdout=file, stderr=file)
+
+    def told(mark: str) -> bool:
+        return until(lambda: mark in output.read_text(), 120)
+
+    try:
+        assert told("access.log | ")
+        ask(fleet, "before-the-redeploy")
+        assert told("before-the-redeploy")
+        code, deployed = fleet.playbook("app", "-e", '{"app_web_env": {"GREETING": "new"}}')
+        assert code == 0, deployed
+        ask(fleet, "after-the-redeploy")
+        data = "/var/lib/myapp/data"
+        fleet.host.shell(f"mv {data}/access.log {data}/access.log.1")
+        ask(fleet, "after-the-move")  # gunicorn still writes to the old file
+        assert told("after-the-move")
+        fleet.docker("kill", "-s", "USR1", "web")
+        assert until(lambda: fleet.host.shell(f"test -e {data}/access.log", check=False).returncode == 0)
+        ask(fleet, "in-the-new-file")
+        assert told("in-the-new-file")
+    finally:
+        follower.send_signal(signal.SIGINT)
+        follower.wait(timeout=60)
+    lines = shown(output.read_text())
     marks = [found[0] for line in lines if (found := re.findall(r"(?:before|after|in)-the-[a-z-]+", line))]
     assert marks == ["before-the-redeploy", "after-the-redeploy", "after-the-move", "in-the-new-file"]
     assert any("Starting gunicorn" in line for line in lines)
-    assert len(lines) == len(set(lines))
+    # Every line once, and in its order: what was shown is one piece of what was written.
+    source = "quay /data/access.log | "
+    access = [line.removeprefix(source) for line in lines if line.startswith(source)]
+    assert "\n".join(access) in fleet.host.shell(f"cat {data}/access.log.1 {data}/access.log").stdout
     assert fleet.playbook("app")[0] == 0
 
 

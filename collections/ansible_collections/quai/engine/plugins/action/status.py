@@ -35,7 +35,7 @@ sh -c "$look" sh "/proc/$pid/root/sys/fs/cgroup" "$directory" "$data" "$@"
 _LOOK = f"""\
 token={TOKEN_FILE}
 groups=$1 directory=$2 data=$3; shift 3
-awk '$1 == "oom_kill" {{ print "oom", $2 }}' "$groups/memory.events" "$groups/memory/memory.oom_control" 2>/dev/null
+cat "$groups/memory.events" "$groups/memory/memory.oom_control" 2>/dev/null | awk '$1 == "oom_kill" {{ print "oom", $2 }}'
 cat "$directory/$token" 2>/dev/null | sed 's/^/token /'
 df -Pk "$directory" | awk 'END {{ print "disk", $2, $4 }}'
 timeout 20 du -skx "$directory" 2>/dev/null | awk '{{ print "data", $1 }}'

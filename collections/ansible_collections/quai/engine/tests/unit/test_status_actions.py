@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.quai.engine.plugins.action import status_report
+from ansible_collections.quai.engine.plugins.action import status as status_action, status_report
+from ansible_collections.quai.engine.plugins.module_utils import status
 from ansible_collections.quai.engine.plugins.modules.release import DOCUMENTATION
 from ansible_collections.quai.engine.plugins.plugin_utils.base import argument_spec
 from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
@@ -86,6 +88,15 @@ def test_a_host_is_read_once_and_nothing_is_changed(
     assert told["disk_bytes"] > told["free_bytes"] > 0
     # It was made by hand: what it is, is told, and that it is not what the inventory asks for.
     assert any("that Quai did not make" in each["text"] for each in told["findings"])
+
+
+@pytest.mark.parametrize("file", ["memory.events", "memory/memory.oom_control"])
+def test_killed_processes_are_counted_in_both_kinds_of_control_groups(tmp_path: Path, data: Path, file: str) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / file).write_text("oom 3\nunder_oom 0\noom_kill 2\n")
+    words = ["sh", "-c", status_action._LOOK, "sh", str(tmp_path), str(data), "/data"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert status.looked(said).oom_kills == 2
 
 
 def test_an_engine_that_is_down_is_a_row_and_no_failure(act: Run, guard: Guard, data: Path) -> None:
