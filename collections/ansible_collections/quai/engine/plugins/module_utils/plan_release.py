@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, step
+from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
-from ansible_collections.quai.engine.plugins.module_utils.state import Container
+from ansible_collections.quai.engine.plugins.module_utils.state import Container, Image
 
 LABEL_APP = "quai.app"
 LABEL_RELEASE = "quai.release"
@@ -149,6 +151,53 @@ class Actual:
     previous: Container | None = None
 
 
+def wanted_of(args: Mapping[str, Any], image: Image | None) -> Wanted:
+    """Return the release that the arguments of quai.engine.release ask for, of this image. Raises Refused for bad values."""
+    for key in ("port", "container_port"):
+        if not 1 <= args[key] <= 65535:
+            raise Refused(
+                f"{key} {args[key]} is out of range.",
+                "TCP has the ports 1 to 65535.",
+                f"Set app_web_{key} to one of them.",
+            )
+    try:
+        address = str(ipaddress.ip_address(args["address"]))
+    except ValueError:
+        raise Refused(
+            f"{args['address']!r} is no IP address.",
+            "The port is published on one of the host's addresses.",
+            "Use 0.0.0.0 for all, 127.0.0.1 for none but the host.",
+        ) from None
+    volumes_from = args["volumes_from"]
+    return Wanted(
+        name=args["name"],
+        image=args["image"],
+        image_id=image.id if image else "",
+        command=tuple(args["command"]),
+        container_port=args["container_port"],
+        address=address,
+        port=args["port"],
+        volumes_from=volumes_from,
+        data_path=args["data_path"],
+        token_path=f"{args['data_path'].rstrip('/')}/{TOKEN_FILE}",
+        token_register=f"{args['register_directory'].rstrip('/')}/{volumes_from}" if volumes_from else "",
+        user=args["user"],
+        memory=bytes_of(args["memory"]),
+        pids=args["pids"],
+        read_only=args["read_only"],
+        tmpfs=tuple(args["tmpfs"]),
+        cap_drop=tuple(args["cap_drop"]),
+        security=tuple(args["security"]),
+        restart_policy=args["restart_policy"],
+        log_options={key: str(value) for key, value in args["log_options"].items()},
+        env={key: str(value) for key, value in args["env"].items()},
+        health_path=args["health_path"],
+        health_interval=args["health_interval_seconds"],
+        health_timeout=args["health_timeout_seconds"],
+        stop_timeout=args["stop_timeout_seconds"],
+    )
+
+
 def drift(container: Container, wanted: Wanted) -> dict[str, tuple[object, object]]:
     """Return what differs between the container and the release: name of the property to (is, should be)."""
     pairs: dict[str, tuple[object, object]] = {
@@ -162,6 +211,14 @@ def drift(container: Container, wanted: Wanted) -> dict[str, tuple[object, objec
         "restart_policy": (container.restart_policy, wanted.restart_policy),
     }
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def volume_mismatch(current: Container | None, source: Container | None, wanted: Wanted) -> str:
+    """Return the data that the serving container has mounted, where the data volume's container has another."""
+    if not (current and source):
+        return ""
+    has, should = current.mount_at(wanted.data_path), source.mount_at(wanted.data_path)
+    return "" if (has and has.name) == (should and should.name) else (has.name or has.source if has else "none")
 
 
 def plan_release(actual: Actual, wanted: Wanted, volume_mismatch: str = "") -> Plan:

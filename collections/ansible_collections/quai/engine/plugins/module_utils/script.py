@@ -41,6 +41,11 @@ def quote(words: Sequence[str]) -> str:
     return shlex.join(words)
 
 
+def printable(text: str) -> str:
+    """Return text of a host (a label, a line of a log) as one that cannot steer the terminal it is shown on."""
+    return "".join(each if each.isprintable() or each == "\t" else repr(each)[1:-1] for each in text)
+
+
 def compose(sections: Mapping[str, str], marker: str | None = None) -> tuple[str, str]:
     """Return (script, marker): a script that runs each section by itself and fences its output with the marker.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -58,6 +59,22 @@ class Container:
     published: tuple[tuple[str, int, int], ...]
     mounts: tuple[Mount, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    env: tuple[str, ...] = ()
+    """The image's own environment included, as `NAME=value`."""
+    tmpfs: tuple[str, ...] = ()
+    """As `--tmpfs` takes them: a path, or path:options."""
+
+    @property
+    def condition(self) -> str:
+        """What the container is doing, in one word."""
+        if self.restarting:
+            return "restarting"
+        if self.paused:
+            return "paused"
+        if self.running:
+            return "running"
+        return "stopped" if moment(self.started_at) else "created"
 
     def mount_at(self, path: str) -> Mount | None:
         """Return the mount whose destination is this path of the container, if there is one."""
@@ -73,6 +90,8 @@ class Image:
     labels: Mapping[str, str]
     size: int
     volumes: tuple[str, ...] = ()
+    created: str = ""
+    env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +136,15 @@ def by_name(found: Iterable[Container], name: str) -> Container | None:
     return next((container for container in found if container.name == name), None)
 
 
+def moment(text: str) -> datetime.datetime | None:
+    """Return a time as engines write it; None for none, and for the year 1, by which they mean never."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.year > 1 and found.tzinfo else None
+
+
 def engine_version(text: str) -> tuple[int, ...]:
     """Return the engine's version as numbers, (20, 10, 24) for "20.10.24+dfsg1"; empty where the text holds none."""
     match = re.match(r"\s*(\d+)\.(\d+)(?:\.(\d+))?", text)
@@ -159,6 +187,9 @@ def _container(document: Mapping[str, Any]) -> Container:
         published=_published(host.get("PortBindings") or {}),
         mounts=_mounts(document),
         labels=dict(config.get("Labels") or {}),
+        created=str(document.get("Created") or ""),
+        env=tuple(config.get("Env") or ()),
+        tmpfs=tuple(f"{path}:{options}" if options else path for path, options in (host.get("Tmpfs") or {}).items()),
     )
 
 
@@ -189,6 +220,8 @@ def _image(document: Mapping[str, Any]) -> Image:
         labels=dict((document.get("Config") or {}).get("Labels") or {}),
         size=int(document.get("VirtualSize") or document.get("Size") or 0),
         volumes=tuple(sorted((document.get("Config") or {}).get("Volumes") or ())),
+        created=str(document.get("Created") or ""),
+        env=tuple((document.get("Config") or {}).get("Env") or ()),
     )
 
 

@@ -40,7 +40,7 @@ def documentation(module: str) -> str:
 
 def test_every_action_is_documented_and_every_module_acts() -> None:
     assert [path.stem for path in sorted((ROOT / "action").glob("*.py"))] == MODULES
-    assert MODULES == ["daemon", "data", "image", "machine", "preflight", "release"]
+    assert len(MODULES) >= 11
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -58,18 +58,20 @@ def test_the_documented_options_are_the_argument_spec(module: str) -> None:
         if "default" in option:
             assert result.validated_parameters[name] == option["default"], name
         if "choices" in option and "default" in option:
-            default = option["default"]
-            assert set(default if isinstance(default, list) else [default]) <= set(option["choices"]), name
+            several = option["default"] if isinstance(option["default"], list) else [option["default"]]
+            assert set(several) <= set(option["choices"]), name
         assert option.get("elements") or option["type"] != "list", name
 
 
 def _sample(option: dict[str, Any]) -> object:
-    return {"str": "x", "path": "/x", "int": 1, "raw": "1", "dict": {}, "list": []}[option["type"]]
+    return {"str": "x", "path": "/x", "int": 1, "raw": "1", "bool": True, "dict": {}, "list": []}[option["type"]]
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_action_asks_for_what_is_documented_and_for_all_of_it(module: str) -> None:
     source = (ROOT / "action" / f"{module}.py").read_text(encoding="utf-8")
+    if module == "release":  # its arguments become what is wanted there, for status to share
+        source += (ROOT / "module_utils/plan_release.py").read_text(encoding="utf-8").partition("annotations\n")[2]
     asked = {
         node.slice.value
         for node in ast.walk(ast.parse(source))
