@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_tour as planning, ports, state
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
-from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
+from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION, engine_answers
 
@@ -30,29 +30,31 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Remove what a tour made and, to open another, note what is here before."""
-        opens = args["state"] == "open"
-        answers = self.read(
-            {"version": VERSION, "containers": CONTAINERS, "volumes": VOLUMES, "images": IMAGES}
-            | ({"fetch": FETCH, "listening": ports.LISTENING} if opens else {})
-        )
+        answers = self.read({"version": VERSION, "containers": CONTAINERS, "volumes": VOLUMES, "images": IMAGES})
         if not engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=self._task.check_mode):
             return {"changed": False, "plan": [], "missing": args["images"], "fetch": "wget -qO-"}
-        images = state.images(answers["images"].stdout)
         plan = planning.plan_close(
             state.containers(answers["containers"].stdout),
             state.volumes(answers["volumes"].stdout),
-            images,
+            state.images(answers["images"].stdout),
             args["keep"],
         )
         self._act(plan)
-        if not opens:
-            return planned(plan)
-        self._refuse_taken_port(args["port"], answers["listening"])
-        if plan.steps:
-            images = state.images(self.fragment(IMAGES).stdout)
+        return self._open(args, plan) if args["state"] == "open" else planned(plan)
+
+    def _open(self, args: dict[str, Any], plan: Plan) -> dict[str, Any]:
+        """Note what is here, now that nothing of an earlier tour is. Raises Refused where the port is taken."""
+        answers = self.read({"images": IMAGES, "listening": ports.LISTENING, "fetch": FETCH})
+        taken = ports.in_the_way(ports.listeners(answers["listening"].stdout), "0.0.0.0", args["port"])  # noqa: S104 - compared, not bound
+        if taken:
+            raise Refused(
+                f"Port {args['port']} of {self._host} is already taken, on {taken.address}.",
+                "The tour shows a web application there.",
+                "Set tour_port to another one.",
+            )
         # The bases first: what is made from another is removed before it.
-        bases = [each.name for each in base_image.RUNTIMES.values()]
-        missing = planning.missing([*bases, *args["images"]], images)
+        wanted = [*(each.name for each in base_image.RUNTIMES.values()), *args["images"]]
+        missing = planning.missing(wanted, state.images(answers["images"].stdout))
         opening = planning.plan_open(missing)
         self._act(opening)
         return planned(Plan((*plan.steps, *opening.steps)), missing=missing, fetch=answers["fetch"].stdout.strip())
@@ -60,13 +62,3 @@ class ActionModule(QuaiAction):
     def _act(self, plan: Plan) -> None:
         if not self._task.check_mode:
             self.take(plan.steps)
-
-    def _refuse_taken_port(self, port: int, listening: Answer) -> None:
-        """Raise Refused where something listens on the port; on a Mac, whose kernel has no such table, Docker will."""
-        taken = ports.in_the_way(ports.listeners(listening.stdout), "0.0.0.0", port)  # noqa: S104 - compared, not bound
-        if taken:
-            raise Refused(
-                f"Port {port} of {self._host} is already taken, on {taken.address}.",
-                "The tour shows a web application there.",
-                "Set tour_port to another one.",
-            )
