@@ -71,7 +71,9 @@ def test_application_is_that_of_the_text(context: Path) -> None:
 
 @pytest.mark.parametrize("context", ["first", "web"])
 def test_the_tour_installs_what_the_application_is_locked_to(context: str) -> None:
-    lines = [line for line in (TOUR / context / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
+    lines = [
+        line for line in (TOUR / context / "requirements.txt").read_text().splitlines() if not line.startswith("#")
+    ]
     for line in lines:
         package, marker = re.sub(r"\[.*?\]", "", line.lower()).split("; ")
         runtime = {'python_version >= "3.9"': "python3", 'python_version < "3.0"': "python2"}[marker]
