@@ -137,18 +137,12 @@ def test_the_whole_tour_shows_what_the_text_states(tour: Tour) -> None:
     assert len(printed(steps, "--volumes-from=tour-data tour-data ls -A /data")[0].splitlines()) == 1  # only its id
     assert printed(steps, "touch /data/kept")[0].splitlines()[-1] == "kept"
     assert not [step.sentence for step in steps if re.search(r"[éèà]", step.sentence)]
-
-
-def test_a_container_stops_at_once(tour: Tour) -> None:
-    """Neither server is behind a shell, and Flask's is sent the signal that it hears."""
-    done = tour("--tags", "first_image,gunicorn", "-vv")
-    assert len(printed(shown(done.stdout), "docker stop")) == 3
-    events = tour.host.shell(
-        "docker events --since 5m --until 0s --filter event=die --format '{{json .Actor.Attributes}}'"
-    )
-    ends = [json.loads(line) for line in events.stdout.splitlines()]
-    codes = {each["exitCode"] for each in ends if each["name"] in {"tour-first", "tour-web"}}
-    assert codes == {"0"}  # 137 is a container that had to be killed
+    # Whoever does not hear `docker stop` is killed in the end, with the exit code 137.
+    events = "docker events --since 30m --until 0s --filter event=die --format '{{json .Actor.Attributes}}'"
+    ends = [json.loads(line) for line in tour.host.shell(events).stdout.splitlines()]
+    codes = [each["exitCode"] for each in ends if each["name"] in {"tour-first", "tour-web"}]
+    assert len(codes) == 4
+    assert "137" not in codes
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -220,7 +214,7 @@ def test_another_language_is_refused(tour: Tour) -> None:
     done = tour("-e", "tour_language=de", check=False)
     assert done.returncode != 0
     assert 'not "de"' in " ".join(done.stdout.split())
-    assert "docker" not in done.stdout.split("RECAP")[0].split("TASK [Refuse")[1]
+    assert "Open the tour" not in done.stdout
 
 
 def test_check_mode_shows_the_commands(tour: Tour) -> None:
@@ -255,6 +249,7 @@ MACHINE = """\
   hosts: debian_hosts
   tasks:
     - name: Tell of it, as quai.engine.machine does
+      tags: always
       ansible.builtin.set_fact:
         cacheable: true
         quai_machine: {machine}
@@ -281,7 +276,7 @@ def test_the_engine_of_another_machine(tour: Tour, tmp_path: Path) -> None:
         playbook = tmp_path / "machine.yml"
         playbook.write_text(MACHINE.format(machine=json.dumps(fact), playbook=ROOT / "playbooks/tour.yml"))
         before = state(machine)
-        words = ["ansible-playbook", playbook, "-i", tour.inventory, "--tags", "browser,log,data_survives,always"]
+        words = ["ansible-playbook", playbook, "-i", tour.inventory, "--tags", "browser,log,data_survives"]
         steps = shown(run(*words, DOCKER_HOST=settings.DOCKER_HOST).stdout)
         assert state(machine) == before
     assert printed(steps, f"http://{machine.address}:8099/") == ["Hello World!"] * 2
@@ -325,7 +320,7 @@ def test_what_the_document_has_people_type() -> None:
         assert "hello-world:latest" not in state(host)
         assert set(state(host).splitlines()) < set(before.splitlines())
     assert "/proc/1/comm:bash\n" in said
-    assert said.count("Hello World!\n+") == 3
+    assert len(re.findall("^Hello World!", said, re.MULTILINE)) == 3
     assert "uid=1000(myuser)" in said
     assert "Booting worker" in said
     assert "Shutting down: Master" in said
