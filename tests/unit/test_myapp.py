@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "files" / "web"
 DATA = ROOT / "files" / "data"
+TOUR = ROOT / "files" / "tour"
 FIXTURES = ROOT / "tests" / "fixtures"
 CONTEXTS = [WEB, DATA, FIXTURES / "second_app", FIXTURES / "broken_app"]
 
@@ -61,10 +62,23 @@ def pins(path: Path) -> dict[str, list[str]]:
     return found
 
 
-def test_application_is_that_of_the_text() -> None:
+@pytest.mark.parametrize("context", [WEB, TOUR / "first", TOUR / "web"], ids=lambda path: path.name)
+def test_application_is_that_of_the_text(context: Path) -> None:
     """All but the address: on 127.0.0.1 inside a container a published port reaches nothing."""
     expected = TEXT_APPLICATION.replace("app.run()", "app.run(host='0.0.0.0')")
-    assert ast.dump(ast.parse((WEB / "myapp.py").read_text())) == ast.dump(ast.parse(expected))
+    assert ast.dump(ast.parse((context / "myapp.py").read_text())) == ast.dump(ast.parse(expected))
+
+
+@pytest.mark.parametrize("context", ["first", "web"])
+def test_the_tour_installs_what_the_application_is_locked_to(context: str) -> None:
+    lines = [
+        line for line in (TOUR / context / "requirements.txt").read_text().splitlines() if not line.startswith("#")
+    ]
+    for line in lines:
+        package, marker = re.sub(r"\[.*?\]", "", line.lower()).split("; ")
+        runtime = {'python_version >= "3.9"': "python3", 'python_version < "3.0"': "python2"}[marker]
+        assert package in pins(WEB / f"requirements-{runtime}.txt")
+    assert lines
 
 
 def test_python2_pins_are_those_that_work_together() -> None:
