@@ -365,7 +365,7 @@ class _Registry:
 
 
 def _registries(answers: Answers) -> list[_Registry]:
-    found = [line.split("\t") for line in _of_the_engine(answers, "registries").strip().splitlines()]
+    found = [line.split("\t") for line in _of_the_engine(answers, "registries").splitlines()]
     return [_Registry(each[0], each[1] == "mirror", *each[2:]) for each in found if len(each) == 5]
 
 
@@ -422,9 +422,9 @@ def container_dns(answers: Answers, _wanted: Wanted) -> Finding | None:
     if "dns" in _options(answers):
         return None
     servers = _servers(answers, "")
-    if servers == ["127.0.0.53"]:  # the engine then reads the file of systemd-resolved itself
-        servers = _servers(answers, "resolved")
-    if any(not server.startswith("127.") and server != "::1" for server in servers):
+    # Of systemd-resolved the engine reads the file that names the servers behind it.
+    given = _servers(answers, "resolved") if servers == ["127.0.0.53"] else servers
+    if any(not server.startswith("127.") and server != "::1" for server in given):
         return None
     had = f"only {', '.join(servers)}, the host's own" if servers else "none"
     return _found(
@@ -517,7 +517,7 @@ def authorities(answers: Answers, _wanted: Wanted) -> Finding | None:
 def kernel(answers: Answers, _wanted: Wanted) -> Finding | None:
     """Judge whether the kernel has overlay2."""
     running = _lines(answers, "kernels", "there is no uname")[0]
-    if _version(running)[:2] >= (4, 0):
+    if _kernel(running)[0] >= (4, 0):
         return None
     return _found(
         "kernel",
@@ -527,8 +527,14 @@ def kernel(answers: Answers, _wanted: Wanted) -> Finding | None:
     )
 
 
-def _version(kernel_name: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", re.split(r"[^\d.-]", kernel_name)[0]))
+# 6.1.0-18-amd64, 6.12.41+deb13-amd64, 6.1.0-0.deb11.21-cloud-amd64: a version, then the kind.
+_KERNEL = re.compile(r"([\d.]+(?:[+.-](?:bpo|deb)?[\d.]*\d|\+bpo)*)-?(.*)")
+
+
+def _kernel(name: str) -> tuple[tuple[int, ...], str]:
+    """Return a kernel's version and its kind."""
+    match = _KERNEL.match(name)
+    return (tuple(int(part) for part in re.findall(r"\d+", match[1])), match[2]) if match else ((), name)
 
 
 def reboot(answers: Answers, _wanted: Wanted) -> Finding | None:
@@ -536,12 +542,11 @@ def reboot(answers: Answers, _wanted: Wanted) -> Finding | None:
     running, *rest = _lines(answers, "kernels", "there is no uname")
     told = [line.partition(" ")[::2] for line in rest]
     days = next((_number(value) // 86400 for key, value in told if key == "up"), 0)
-    kind = re.sub(r"^[\d.-]*(?:deb\d+u?\d*-)?", "", running)
-    installed = [value for key, value in told if key == "installed" and value.endswith(kind)]
-    newest = max(installed, key=_version, default=running)
+    installed = [value for key, value in told if key == "installed" and _kernel(value)[1] == _kernel(running)[1]]
+    newest = max(installed, key=lambda each: _kernel(each)[0], default=running)
     found = []
     # A kernel that is not installed here came from elsewhere (a container's, a hosting provider's): nothing follows.
-    if running in installed and _version(newest) > _version(running):
+    if running in installed and _kernel(newest)[0] > _kernel(running)[0]:
         found.append(f"The kernel {running} runs, up for {days} days, and {newest} is installed.")
     if packages := next((value for key, value in told if key == "required"), ""):
         found.append(f"Debian asks for a reboot{packages.removeprefix('for').rstrip() and ' ' + packages.strip()}.")
@@ -702,7 +707,7 @@ def logs(answers: Answers, _wanted: Wanted) -> Finding | None:
 
     def unbounded(document: Mapping[str, Any]) -> bool:
         log = (document.get("HostConfig") or {}).get("LogConfig") or {}
-        return log.get("Type") == "json-file" and "max-size" not in (log.get("Config") or {})
+        return log.get("Type") == "json-file" and (log.get("Config") or {}).get("max-size", "-1") == "-1"
 
     names = [
         container.name for container, document in _containers(answers) if container.running and unbounded(document)
