@@ -13,7 +13,7 @@ from ansible_collections.quai.engine.plugins.module_utils.plan_daemon import CON
 from ansible_collections.quai.engine.plugins.module_utils.script import if_ok, quote, unless_ok
 
 TIMEOUT_SECONDS = 20
-TIMED_OUT, NONE_INSTALLED = 124, 127
+TIMED_OUT, NONE_INSTALLED = 137, 127
 """Exit codes of `version`: the engine hangs; there is none."""
 
 
@@ -37,10 +37,8 @@ class Wanted:
     ended: float = 0.0
 
 
-# A daemon that hangs must not take the doctor with it. macOS has no `timeout`.
-_LIMITED = (
-    f'limited() {{\n  if command -v timeout >/dev/null 2>&1; then timeout {TIMEOUT_SECONDS} "$@"; else "$@"; fi\n}}\n'
-)
+# A daemon that hangs must not take the doctor with it: its client does not end for less than KILL. macOS has no `timeout`.
+_LIMITED = f'limited() {{\n  if command -v timeout >/dev/null 2>&1; then timeout -s KILL {TIMEOUT_SECONDS} "$@"; else "$@"; fi\n}}\n'
 
 # Engines before 1.13 know no --format here: their plain answer tells. A client without an engine to talk to is no engine.
 _VERSION = r"""
@@ -50,6 +48,13 @@ code=$?
 [ -n "${DOCKER_HOST:-}" ] || command -v dockerd >/dev/null || exit 127
 exit "$code"
 """
+
+# The system, and the endpoint that docker talks to. Of an engine that hangs, even the client's own settings cannot be had. The
+# exit code is that of `version`, for those that follow.
+_WHERE = f"""code=$rc; uname -s
+if [ -n "${{DOCKER_HOST:-}}" ] || [ "$code" = {TIMED_OUT} ]; then echo "${{DOCKER_HOST:-}}"
+else docker context inspect --format '{{{{.Endpoints.docker.Host}}}}' 2>/dev/null; fi
+exit "$code\""""
 
 _CONTAINERS = 'ids=$(limited docker ps -aq --no-trunc); [ -z "$ids" ] || limited docker container inspect $ids'
 
@@ -174,10 +179,8 @@ def _of_the_engine(fragment: str) -> Callable[[Wanted], str]:
 
 FRAGMENTS: dict[str, Callable[[Wanted], str]] = {
     "clock": _fixed("date +%s"),
-    "where": _fixed(
-        "uname -s; docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null || echo \"${DOCKER_HOST:-}\""
-    ),
     "version": _fixed(_LIMITED + _VERSION),
+    "where": _fixed(_WHERE),
     "complaints": _fixed(
         unless_ok(f"{{ [ -d /run/systemd/system ] && {complaints('systemd')}; }} || {complaints('direct')}; exit 1")
     ),
@@ -203,7 +206,7 @@ FRAGMENTS: dict[str, Callable[[Wanted], str]] = {
 }
 """Name to what makes the fragment. "clock" is first and "clock after" last: between them lies the time that is the host's."""
 
-ALWAYS = ("clock", "where", "version", "complaints", "info", "clock after")
+ALWAYS = ("clock", "version", "where", "complaints", "info", "clock after")
 
 
 def questions(asked: Collection[str], wanted: Wanted) -> dict[str, str]:
