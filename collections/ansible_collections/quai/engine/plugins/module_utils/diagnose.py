@@ -677,10 +677,9 @@ def firewall(answers: Answers, _wanted: Wanted) -> Finding | None:
 def _guards(lines: Sequence[str], other: str) -> list[str]:
     """Return the firewalls of the host that shut ports by default."""
     guards = []
-    if any(line.startswith("filter -A INPUT -j ufw-") for line in lines):
-        guards.append("ufw")
-    elif any(re.match(r"filter :INPUT DROP", line) for line in lines):
-        guards.append("iptables (INPUT drops by default)")
+    if any(line.startswith("filter :INPUT DROP") for line in lines):
+        ufw = any(line.startswith("filter -A INPUT -j ufw-") for line in lines)
+        guards.append("ufw" if ufw else "iptables (INPUT drops by default)")
     if "# firewalld" in other:
         guards.append("firewalld")
     guards += [
@@ -733,7 +732,7 @@ def restart_policy(answers: Answers, _wanted: Wanted) -> Finding | None:
             continue
         if container.running:
             runs.append(container.name)
-        elif abs(_ended(document) - began) < AROUND_A_RESTART_SECONDS:
+        elif began and abs(_ended(document) - began) < AROUND_A_RESTART_SECONDS:
             ended.append(container.name)
     found = [f"{_listed(runs)}: no restart policy; a reboot ends it for good."] if runs else []
     found += [f"{_listed(ended)}: ended with the engine's last restart and was not started again."] if ended else []

@@ -273,6 +273,7 @@ FINE: list[tuple[str, dict[str, str | Answer], str]] = [
     ("iptables-chains", {"rules": USES_NFT, "info": INFO_OF["nftables"]}, "Docker makes nftables' own"),
     ("firewall", {"rules": USES_NFT + CHAINS + UFW.format(80)}, "allowed"),
     ("firewall", {"other firewalls": OWN % 80}, "allowed"),
+    ("firewall", {"rules": USES_NFT + CHAINS + UFW.format(22).replace("DROP", "ACCEPT")}, "ufw's chains, without ufw"),
     ("firewall", {"rules": USES_NFT + CHAINS + UFW.format(22) + "-A DOCKER-USER -i eth0 -j DROP\n"}, "DOCKER-USER"),
     ("firewall", {"other firewalls": "# firewalld\n", "containers": text([container(ports=[("127.0.0.1", 80, 80)])])}, "local"),
     ("certificates", {"certificates": f"# file /k.pem\n# file /a.crt\n{certificate(31)}"}, "a month to go; a key"),
@@ -282,6 +283,11 @@ FINE: list[tuple[str, dict[str, str | Answer], str]] = [
     ("restart-policy", {"containers": text([container(policy="no", auto_remove=True)])}, "made to go away"),
     ("restart-policy", {"containers": text([container(policy="no", state={"Running": False, "FinishedAt": "0001-01-01T00:00:00Z"})])}, "never ran"),
     ("restart-policy", {"containers": text([container(policy="no", state={"Running": False, "FinishedAt": "2026-01-01T00:00:00Z"})])}, "long ago"),
+    (
+        "restart-policy",
+        {"engine age": MISSING, "containers": text([container(policy="no", state={"Running": False, "FinishedAt": ""})])},
+        "nobody knows when the engine started",
+    ),
     ("data", {"containers": text([container(mounts=[mount("one")]), container(name="myapp_data", mounts=[mount("one")])])}, "the same"),
     ("images", {"images": f"{IMAGE} 12\n", "containers": text([container(image=IMAGE)])}, "used by a container"),
 ]  # fmt: skip
