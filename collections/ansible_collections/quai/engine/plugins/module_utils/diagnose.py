@@ -706,7 +706,7 @@ def logs(answers: Answers, _wanted: Wanted) -> Finding | None:
 
     def unbounded(document: Mapping[str, Any]) -> bool:
         log = (document.get("HostConfig") or {}).get("LogConfig") or {}
-        return log.get("Type") == "json-file" and (log.get("Config") or {}).get("max-size", "-1") == "-1"
+        return log.get("Type") == "json-file" and "max-size" not in (log.get("Config") or {})
 
     names = [
         container.name for container, document in _containers(answers) if container.running and unbounded(document)

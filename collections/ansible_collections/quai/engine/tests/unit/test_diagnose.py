@@ -223,7 +223,6 @@ FAULTS: list[tuple[str, dict[str, str | Answer], str, list[str]]] = [
     ("authorities", {"authorities": Answer(2, "", "No such file")}, "warning", ["apt-get install ca-certificates"]),
     ("live-restore", {"info": INFO_OF["no live restore"]}, "warning", ["live-restore is off"]),
     ("logs", {"containers": text([container(log={"Type": "json-file", "Config": {}})])}, "warning", ["output of web", "max-size=10m"]),
-    ("logs", {"containers": text([container(log={"Type": "json-file", "Config": {"max-size": "-1"}})])}, "warning", ["web"]),
     ("restart-policy", {"containers": text([container(policy="no")])}, "warning", ["web: no restart policy", "docker update --restart unless-stopped web"]),
     (
         "restart-policy",
