@@ -108,7 +108,8 @@ def report(host: str, diagnosis: Diagnosis, checks: int) -> str:
     """Return the diagnosis of a host as text for a terminal."""
     counts = [(severity, sum(each.severity == severity for each in diagnosis.findings)) for severity in SEVERITIES]
     told = ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts if count)
-    lines = [f"{host}: {told or 'nothing found'} ({checks - len(diagnosis.left_out)} checks)"]
+    made = checks - len(diagnosis.left_out)
+    lines = [f"{host}: {told or 'nothing found'} ({made} check{'' if made == 1 else 's'})"]
     for each in diagnosis.findings:
         lines += [
             f"  {each.severity:<8} {each.check}: {each.found}",
