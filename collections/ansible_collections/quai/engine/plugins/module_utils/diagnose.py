@@ -101,6 +101,8 @@ def diagnose(checks: Iterable[Check], answers: Answers, wanted: Wanted) -> Diagn
                 findings.append(finding)
         except Unknown as reason:
             left_out[check.name] = str(reason)
+        except ValueError as error:  # one answer that was cut short must not hide what the others tell
+            left_out[check.name] = f"an answer cannot be understood ({error})"
     return Diagnosis(tuple(sorted(findings, key=lambda each: SEVERITIES.index(each.severity))), left_out)
 
 
@@ -343,7 +345,7 @@ def disk(answers: Answers, wanted: Wanted) -> Finding | None:
 
 def inodes(answers: Answers, _wanted: Wanted) -> Finding | None:
     """Judge the inodes, which run out by many small files."""
-    scarce = [room for room in _rooms(answers) if room.inodes and room.free_inodes * 100 < room.inodes * SCARCE_PERCENT]
+    scarce = [room for room in _rooms(answers) if room.free_inodes * 100 < room.inodes * SCARCE_PERCENT]
     if not scarce:
         return None
     worst = ERROR if any(room.free_inodes * 100 < room.inodes for room in scarce) else WARNING

@@ -205,6 +205,7 @@ FAULTS: list[tuple[str, dict[str, str | Answer], str, list[str]]] = [
     ("iptables-kinds", {"rules": USES_NFT + CHAINS + LEGACY.format("ACCEPT", "-A INPUT -j DROP\n")}, "warning", ["-A INPUT -j DROP"]),
     ("iptables-kinds", {"rules": USES_NFT + CHAINS + LEGACY.format("ACCEPT", ":DOCKER - [0:0]\n")}, "warning", ["in both kinds", "iptables-legacy -F"]),
     ("iptables-kinds", {"rules": "# uses iptables (legacy)\n# kind nft\n*filter\n:FORWARD DROP\n# kind legacy\n" + CHAINS}, "error", ["iptables-nft -P"]),
+    ("iptables-kinds", {"rules": USES_NFT + "*filter\n:FORWARD DROP\n# kind legacy\n" + CHAINS}, "error", ["of the kind legacy", "iptables-nft -P"]),
     ("iptables-chains", {"rules": USES_NFT + CHAINS.partition("*nat")[0]}, "error", ["the chain DOCKER in nat", "systemctl restart docker"]),
     ("iptables-chains", {"rules": USES_NFT + CHAINS.replace("-A FORWARD", "-A GONE")}, "error", ["filter FORWARD"]),
     ("ip-forward", {"forwarding": "0\n"}, "error", ["is 0", "sysctl -w net.ipv4.ip_forward=1"]),
@@ -300,6 +301,7 @@ LACKING: list[tuple[str, dict[str, str | Answer], str]] = [
     ("ip-forward", {"forwarding": MISSING}, "the kernel does not tell"),
     ("live-restore", {"info": '{"ServerErrors": ["x"], "ClientInfo": {}}'}, "the engine does not answer"),
     ("images", {"images": DOWN}, "the engine does not answer"),
+    ("logs", {"containers": '[{"Id": "0123'}, "an answer cannot be understood (Unterminated string"),
     ("disk", {"where": "Linux\ntcp://192.0.2.7:2376\n"}, "the engine runs on another machine"),
 ]
 
