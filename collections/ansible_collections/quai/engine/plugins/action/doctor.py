@@ -22,8 +22,8 @@ class ActionModule(QuaiAction):
         """Ask the host once, judge the answers, tell and return what was found."""
         self._refuse_inputs(args, task_vars)
         checks = diagnose.chosen(args["only"])
-        given = {field.name for field in dataclasses.fields(questions.Wanted)} & set(args)
-        wanted = questions.Wanted(**{name: args[name] for name in given} | {"users": tuple(args["users"])})
+        names = ("address", "port", "container", "data", "path", "directory", "free_mib")
+        wanted = questions.Wanted(users=tuple(args["users"]), **{name: args[name] for name in names})
         asked = {name for check in checks for name in check.asks}
         began = time.time()
         answers = self.read(questions.questions(asked, wanted))
