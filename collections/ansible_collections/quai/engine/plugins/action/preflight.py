@@ -95,13 +95,9 @@ class ActionModule(QuaiAction):
 
     def _port(self, args: dict[str, Any], listening: Answer, publishing: Answer) -> list[str]:
         address, port = str(ipaddress.ip_address(args["address"])), int(args["port"])
-        published = ports.published(publishing.stdout)
-        ours = ports.bound(each.address for each in published.pop(args["container"], []) if each.port == port)
-        others = [each for each in ports.listeners(listening.stdout) if each.address not in ours]
-        taken = ports.in_the_way(others, address, port)
-        # A container's port has no listening socket where the engine runs without its userland proxy.
-        by = {name: held for name, found in published.items() if (held := ports.in_the_way(found, address, port))}
-        taken = taken or next(iter(by.values()), None)
+        taken, by = ports.conflict(
+            ports.listeners(listening.stdout), ports.published(publishing.stdout), args["container"], address, port
+        )
         if not taken:
             return []
         who = ", ".join(f"container {name}" for name in by) or ", ".join(

@@ -193,7 +193,8 @@ class Changes:
 
 def docker_command() -> str:
     """Return the start of a docker command to the host's own daemon, wherever the play points DOCKER_HOST."""
-    return "env -u DOCKER_HOST -u DOCKER_CONTEXT -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH timeout 30 " + quote(
+    # The client of an engine that hangs does not end for less than KILL.
+    return "env -u DOCKER_HOST -u DOCKER_CONTEXT -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH timeout -s KILL 30 " + quote(
         ["docker", "-H", SOCKET]
     )
 

@@ -1,10 +1,10 @@
-"""Who listens where: the kernel's table of listening TCP sockets, read without any tool. Pure but for the two fragments."""
+"""Who listens where: the kernel's table of listening TCP sockets, read without any tool. Pure but for the fragments."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.quai.engine.plugins.module_utils.script import HERE, quote
@@ -68,6 +68,32 @@ def in_the_way(found: list[Listener], address: str, port: int) -> Listener | Non
     return next(
         (each for each in found if each.port == port and (address in every or each.address in {address, *every})), None
     )
+
+
+def conflict(
+    listening: Iterable[Listener],
+    published: Mapping[str, list[Listener]],
+    container: str,
+    address: str,
+    port: int,
+) -> tuple[Listener | None, list[str]]:
+    """Return the socket that keeps the container from this address and port, and the other containers that publish it."""
+    ours = bound(each.address for each in published.get(container, []) if each.port == port)
+    taken = in_the_way([each for each in listening if each.address not in ours], address, port)
+    # A container's port has no listening socket where the engine runs without its userland proxy.
+    by = {
+        name: held
+        for name, found in published.items()
+        if name != container and (held := in_the_way(found, address, port))
+    }
+    return taken or next(iter(by.values()), None), list(by)
+
+
+def holders(port: int) -> str:
+    """Return the fragment that prints the sockets that listen on the port, as LISTENING does, each with who holds it."""
+    owner = quote(["sh", "-c", _OWNER, "sh"])
+    each = f'echo "$where $inode"; {owner} "$inode" | sed "s/^/$inode is held by /"'
+    return f"{{ {LISTENING}; }} | grep ':{port:04X} ' | while read -r where inode; do {each}; done"
 
 
 def owner_of(listener: Listener) -> str:
