@@ -563,6 +563,27 @@ def test_kept_data_that_is_all_right_costs_five_questions(act: Run, guard: Guard
     assert set(Path(f"{guard.log}.host").read_text(encoding="utf-8").split()) == {ELSEWHERE["DOCKER_HOST"]}
 
 
+def test_kept_data_comes_into_being(act: Run, engine: Guard, tmp_path: Path) -> None:
+    nothing_there(engine)
+    engine.answer("cp *", "", "Error response from daemon: No such container: myapp_data\n", 1)
+    result = act("data", True, environment=ELSEWHERE, **(args_of("data", tmp_path) | {"directory": ""}))
+    assert result["plan"][:2] == ["create the volume myapp_data", "create the volume container myapp_data"]
+    assert engine.changes() == []
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_a_container_made_by_hand_is_no_keeper(act: Run, guard: Guard, tmp_path: Path, engine_name: str) -> None:
+    """It is the plan that refuses it, with how to bring its data in, not the look into it."""
+    guard.answer("volume inspect *", json.dumps([{"Name": "myapp_data", "Driver": "local", "Mountpoint": "/x"}]))
+    guard.answer("ps -aq *", "one\n")
+    guard.answer("container inspect one", documents(engine_name, "hand_data", Name="/myapp_data"))
+    result = act("data", environment=ELSEWHERE, **(args_of("data", tmp_path) | {"directory": ""}))
+    assert result["failed"]
+    assert "The container myapp_data holds /data in an anonymous volume" in result["msg"]
+    assert "docker run --rm --user 0 --volumes-from myapp_data -v myapp_data:/quai" in result["msg"]
+    assert guard.changes() == []
+
+
 @pytest.mark.parametrize("no_token", NO_TOKEN.values(), ids=NO_TOKEN)
 def test_kept_data_without_the_token_that_is_remembered(
     act: Run, guard: Guard, keeper: Callable[..., Any], no_token: str
