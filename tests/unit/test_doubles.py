@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -506,7 +507,13 @@ def test_colima_serves_a_profile(mac: Mac, version: str, more: dict[str, str]) -
         in used
     )
     assert "context use colima-dev" in used
+    relay = Path("/proc", str(json.loads((mac.state / "relays.json").read_text())["colima:dev"]["pid"]), "cmdline")
+    assert b"docker.sock" in relay.read_bytes()
     mac.ok("colima", "stop", "dev")
+    deadline = time.monotonic() + 10
+    while relay.exists() and relay.read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert not (mac.home / ".colima/dev/docker.sock").exists()
     (line,) = mac.ok("colima", "list", "--json").splitlines()
     assert line == (
