@@ -1,14 +1,17 @@
-"""quai.engine.daemon: what the Docker daemon of a Debian host needs, from one read."""
+"""quai.engine.daemon: what the Docker daemon of a Debian host needs, from one read; brought about where no module runs."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.quai.engine.plugins.module_utils import plan_daemon as planning
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible import constants
+
+from ansible_collections.quai.engine.plugins.module_utils import daemon_steps, plan_daemon as planning
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 
@@ -20,13 +23,10 @@ class ActionModule(QuaiAction):
         """Return what differs; in check mode that is what would be changed."""
         fields = [field.name for field in dataclasses.fields(planning.Wanted)]
         wanted = planning.Wanted(**{name: args[name] for name in fields})
-        sections = planning.read_sections(wanted)
+        self._sections = planning.read_sections(wanted, self._interpreters(task_vars))
         if args["confirm"]:
-            sections = {"wait": _until_it_answers(args["wait_seconds"])} | sections
-        facts = planning.facts_of(self.read(sections), wanted)
-        if args["confirm"]:  # the change of which the record says "pending" is the one being confirmed
-            facts = dataclasses.replace(facts, record=dataclasses.replace(facts.record, pending=False))
-        changes = planning.plan_daemon(facts, wanted)
+            self._sections = {"wait": planning.until_it_answers(args["wait_seconds"])} | self._sections
+        facts, changes = self._plan(wanted, confirm=args["confirm"])
         if args["confirm"] and (not facts.answers or (wanted.state == "present" and changes.titles)):
             raise Refused(
                 f"The daemon does not answer after {args['wait_seconds']} s."
@@ -39,13 +39,16 @@ class ActionModule(QuaiAction):
             self._validate(changes.config)
         if changes.titles:
             self._announce(facts, changes)
+        if changes.titles and changes.by_steps and not self._task.check_mode:
+            self._act(facts, changes, wanted, args["wait_seconds"])
         result: dict[str, Any] = {
-            "changed": bool(changes.titles) and self._task.check_mode,
+            "changed": bool(changes.titles) and (self._task.check_mode or changes.by_steps),
             "differs": bool(changes.titles),
-            "act": bool(changes.titles) and not self._task.check_mode,
+            "act": bool(changes.titles) and not self._task.check_mode and not changes.by_steps,
             "plan": list(changes.titles),
             "mode": changes.mode,
             "version": ".".join(map(str, facts.version)),
+            "python": " ".join([".".join(map(str, facts.python)), facts.python_path]).strip(),
             "adopted": changes.adopted,
             "packages": list(changes.packages),
             "update_lists": not facts.fresh_lists,
@@ -82,6 +85,52 @@ class ActionModule(QuaiAction):
             ]
         return result
 
+    def _plan(self, wanted: planning.Wanted, *, confirm: bool) -> tuple[planning.Facts, planning.Changes]:
+        """Read the host and plan. confirm: the change of which the record says "pending" is the one being confirmed."""
+        facts = planning.facts_of(self.read(self._sections), wanted)
+        if confirm:
+            facts = dataclasses.replace(facts, record=dataclasses.replace(facts.record, pending=False))
+        return facts, planning.plan_daemon(facts, wanted)
+
+    def _interpreters(self, task_vars: dict[str, Any]) -> list[str]:
+        """Return the Pythons that Ansible's modules would run on there: the configured one, or those it looks for."""
+        found = str(
+            self._templar.template(constants.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars)) or ""
+        )
+        if found and not found.startswith("auto"):
+            return [found]
+        return list(constants.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=task_vars))
+
+    def _act(
+        self, facts: planning.Facts, changes: planning.Changes, wanted: planning.Wanted, wait_seconds: int
+    ) -> None:
+        """Carry the plan out as steps. Raises Failure, after going back, where the daemon does not work with it."""
+        python = f"its Python is {'.'.join(map(str, facts.python))}" if facts.python else "it has no Python"
+        self.say(f"{python}: everything is done through its shell")
+        if wanted.state == "absent":
+            self.take(daemon_steps.removal(facts, changes))
+            return
+        titles = changes.titles
+        if changes.packages or changes.users:
+            self.take(daemon_steps.installation(facts, changes))
+            facts, changes = self._plan(wanted, confirm=False)  # what came with the packages decides the rest
+            if changes.config:
+                self._validate(changes.config)
+        steps = daemon_steps.configuration(facts, changes, wait_seconds)
+        self.take(steps, on_failure=lambda _step, _answer: self._last_words(titles, changes))
+        left = self._plan(wanted, confirm=True)[1].titles
+        if left:
+            words = self._last_words(titles, changes)
+            self.take_back(steps)
+            raise Failure(f"{self._host}: Still to do after everything was done: {'; '.join(left)}.\n{words}")
+        self.take([daemon_steps.record(changes.record)])
+
+    def _last_words(self, titles: Sequence[str], changes: planning.Changes) -> str:
+        """Return what the operator must know of a daemon that does not work."""
+        log = self.fragment(planning.complaints(changes.mode)).stdout
+        back = f"{planning.CONFIG} is again what it was before. " if changes.config else ""
+        return f"The Docker daemon does not work after: {'; '.join(titles)}.\n{back}Its last log lines:\n{log}"
+
     def _validate(self, config: str) -> None:
         """Have the host's own dockerd judge the new configuration, before anything is changed."""
         judge = quote(["/bin/sh", "-c", planning.VALIDATE, "validate"])
@@ -111,9 +160,3 @@ def _difference(changes: planning.Changes) -> dict[str, str]:
 
     headers = {"before_header": planning.CONFIG, "after_header": planning.CONFIG}
     return {"before": text(changes.before), "after": text(changes.after)} | headers
-
-
-def _until_it_answers(seconds: int) -> str:
-    # A daemon that gives up removes its pid file: no use in waiting on.
-    hopeless = f"{{ [ $i -ge {seconds} ] || {{ [ $i -ge 10 ] && [ ! -e {planning.PIDFILE} ]; }}; }}"
-    return f"i=0; until {planning.docker_command()} version >/dev/null 2>&1; do {hopeless} && exit 1; i=$((i + 1)); sleep 1; done"

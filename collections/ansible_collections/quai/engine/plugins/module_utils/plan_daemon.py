@@ -1,7 +1,7 @@
 """What a host's Docker daemon needs: one read of the host as typed facts, and what differs from what is wanted.
 
 Pure. The read is a handful of shell sections; the changes are booleans and lists that the role docker_engine hands to
-stock modules.
+stock modules or, where those do not run, the action to the steps of daemon_steps.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.quai.engine.plugins.module_utils import python
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, refuse_old_engine
 from ansible_collections.quai.engine.plugins.module_utils.script import MISSING, Answer, quote
 from ansible_collections.quai.engine.plugins.module_utils.state import engine_version
@@ -84,7 +85,11 @@ STOP = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the role was asked for. releases: Debian version to its `name`, `engine` packages and `helpers`."""
+    """What the role was asked for.
+
+    releases: Debian version to its `name`, `engine` packages, `helpers`, and `python`, what is of use only to modules that run
+    on the host.
+    """
 
     state: str = "present"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -96,13 +101,10 @@ class Wanted:
     purge_data: str = ""
     stop_containers: bool = False
 
-    def packages(self, release: str) -> list[str]:
-        """Return all packages for a release."""
-        return [*self.releases[release]["engine"], *self.releases[release]["helpers"]]
-
     def all_packages(self) -> list[str]:
         """Return the packages of all releases, each once."""
-        return list(dict.fromkeys(package for release in self.releases for package in self.packages(release)))
+        kinds = ("engine", "helpers", "python")
+        return list(dict.fromkeys(name for row in self.releases.values() for kind in kinds for name in row[kind]))
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Facts:
-    """The host as it was read. version: of the answering daemon, else of the installed one; empty without an engine."""
+    """The host as it was read.
+
+    version: of the answering daemon, else of the installed one; empty without an engine. python, python_path: of the
+    interpreter that Ansible's modules would have here; empty without one.
+    """
 
     distribution: str
     release: str
@@ -158,15 +164,26 @@ class Facts:
     unit_active: bool
     enabled: bool
     record: Record
+    python: tuple[int, ...] = ()
+    python_path: str = ""
     containers: tuple[str, ...] = ()
     purge_target: str = ""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the host as it is and as it shall be. Empty: it is not there."""
+
+    path: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
 class Changes:
     """What differs. config: the new text of daemon.json, empty for none; remove_config: it goes altogether.
 
-    daemon: "", "start", "reload", "restart" or "stop".
+    daemon: "", "start", "reload", "restart" or "stop". by_steps: no module of Ansible runs there, the action itself acts.
     """
 
     titles: tuple[str, ...]
@@ -185,6 +202,7 @@ class Changes:
     arguments: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     purge: str = ""
+    by_steps: bool = False
 
     def record_back(self, former: Record) -> Record:
         """Return the record of a change whose daemon.json had to be put back: packages and users stay, keys do not."""
@@ -205,10 +223,23 @@ def complaints(mode: str) -> str:
     return f"{log} | grep -v -E 'level=(info|debug)' | tail -n 20"
 
 
-def read_sections(wanted: Wanted) -> dict[str, str]:
-    """Return the shell sections that tell all there is to know, for one round trip."""
+def until_it_answers(seconds: int) -> str:
+    """Return the shell that waits until the daemon answers, at most so many seconds."""
+    # A daemon that gives up removes its pid file: no use in waiting on.
+    hopeless = f"{{ [ $i -ge {seconds} ] || {{ [ $i -ge 10 ] && [ ! -e {PIDFILE} ]; }}; }}"
+    return (
+        f"i=0; until {docker_command()} version >/dev/null 2>&1; do {hopeless} && exit 1; i=$((i + 1)); sleep 1; done"
+    )
+
+
+def read_sections(wanted: Wanted, interpreters: Sequence[str] = ("/usr/bin/python3",)) -> dict[str, str]:
+    """Return the shell sections that tell all there is to know, for one round trip.
+
+    interpreters: the Pythons that Ansible's modules would run on, the first that is there.
+    """
     docker = docker_command()
     sections = {
+        "python": f"for each in {quote(interpreters)}; do $each -S -c {quote([python.PROBE])} && exit; done",
         "os": "cat /etc/os-release && printf 'ARCHITECTURE=%s\\n' \"$(uname -m)\"",
         "init": "cat /proc/1/comm; [ -d /run/systemd/system ] && echo has-systemd; [ -f /etc/inittab ] && echo has-inittab; "
         # What Debian's init script asks for before anything else, and does not survive without.
@@ -240,7 +271,7 @@ def read_sections(wanted: Wanted) -> dict[str, str]:
     if wanted.users:
         sections["accounts"] = quote(["getent", "passwd", *wanted.users])
     if wanted.state == "absent":
-        sections["containers"] = docker + " ps --format '{{.ID}} {{.Names}}'"
+        sections["containers"] = docker + " ps | awk 'NR > 1 { print $1, $NF }'"  # 1.6.2 knows no --format here
         if wanted.purge_data:
             root = quote([wanted.purge_data])
             sections["purge"] = (
@@ -264,6 +295,7 @@ def facts_of(answers: Mapping[str, Answer], wanted: Wanted) -> Facts:
     group = answers["group"].stdout.strip().split(":")
     systemd = "has-systemd" in init
     purge = answers.get("purge", MISSING).stdout.split()
+    interpreter = answers["python"].stdout.split()
     if purge == ["directory"]:
         raise Refused(
             f"{wanted.purge_data} holds no `containers` and `volumes`: it is not a directory of Docker's data.",
@@ -290,6 +322,8 @@ def facts_of(answers: Mapping[str, Answer], wanted: Wanted) -> Facts:
         unit_active=unit.get("ActiveState") in ("active", "reloading", "activating"),
         enabled=unit.get("UnitFileState") == "enabled" if systemd else answers["links"].ok,
         record=_record(answers["record"].stdout),
+        python=tuple(map(int, interpreter[0].split("."))) if interpreter else (),
+        python_path=" ".join(interpreter[1:]),
         containers=tuple(line.strip() for line in lines("containers") if line.strip()),
         purge_target=wanted.purge_data if purge else "",
     )
@@ -299,7 +333,8 @@ def plan_daemon(facts: Facts, wanted: Wanted) -> Changes:
     """Return what differs. Raises Refused where the host or what is wanted is not one this role can serve."""
     _refuse_stranger(facts, wanted)
     mode = service_mode(facts, wanted.service)
-    return _absent(facts, wanted, mode) if wanted.state == "absent" else _present(facts, wanted, mode)
+    changes = _absent(facts, wanted, mode) if wanted.state == "absent" else _present(facts, wanted, mode)
+    return replace(changes, by_steps=not python.modules_run(facts.python))
 
 
 def service_mode(facts: Facts, asked: str) -> str:
@@ -423,11 +458,16 @@ def _present(facts: Facts, wanted: Wanted, mode: str) -> Changes:
         )
     record = facts.record
     has_engine = bool(facts.dockerd) or facts.answers
-    ours = bool(set(record.packages) & set(wanted.releases[facts.release]["engine"]))
+    release = wanted.releases[facts.release]
+    ours = bool(set(record.packages) & set(release["engine"]))
     adopted = has_engine and not ours
-    needed = wanted.packages(facts.release) if ours or not has_engine else wanted.releases[facts.release]["helpers"]
+    needed = [
+        *([] if adopted else release["engine"]),
+        *release["helpers"],
+        *(release["python"] if python.modules_run(facts.python) else []),
+    ]
     packages = tuple(package for package in needed if package not in facts.packages)
-    engine = set(packages) & set(wanted.releases[facts.release]["engine"])
+    engine = set(packages) & set(release["engine"])
 
     current = _current(facts)
     new, next_record = wanted_config(current, record, wanted, facts.arguments)

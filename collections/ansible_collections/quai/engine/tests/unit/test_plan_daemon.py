@@ -18,8 +18,18 @@ from ansible_collections.quai.engine.plugins.module_utils.plan_daemon import Cha
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, compose, take_apart
 
 RELEASES = {
-    "12": {"name": "bookworm", "engine": ["docker.io", "containerd"], "helpers": ["python3-requests"]},
-    "13": {"name": "trixie", "engine": ["docker.io", "docker-cli", "containerd"], "helpers": ["python3-requests"]},
+    "12": {
+        "name": "bookworm",
+        "engine": ["docker.io", "containerd"],
+        "helpers": ["ca-certificates"],
+        "python": ["python3-requests"],
+    },
+    "13": {
+        "name": "trixie",
+        "engine": ["docker.io", "docker-cli", "containerd"],
+        "helpers": ["ca-certificates"],
+        "python": ["python3-requests"],
+    },
 }
 SAFE = {"live-restore": True, "log-driver": "json-file", "log-opts": {"max-size": "10m"}}
 WANTED = Wanted(releases=RELEASES, safe_options=SAFE)
@@ -43,11 +53,13 @@ BARE = Facts(
     unit_active=False,
     enabled=False,
     record=Record(),
+    python=(3, 13, 5),
+    python_path="/usr/bin/python3",
 )
 OURS = Record(True, packages=("docker.io", "docker-cli", "containerd"), keys=tuple(sorted(SAFE)))
 SERVED = dataclasses.replace(
     BARE,
-    packages=frozenset({"docker.io", "docker-cli", "containerd", "python3-requests"}),
+    packages=frozenset({"docker.io", "docker-cli", "containerd", "ca-certificates", "python3-requests"}),
     dockerd="/usr/sbin/dockerd",
     answers=True,
     version=(26, 1, 5),
@@ -104,7 +116,7 @@ def after(facts: Facts, changes: Changes) -> Facts:
 def test_a_bare_host_gets_everything() -> None:
     """Packages of its release, the safe options, a start, a start at boot."""
     changes = plan(BARE, want(users=["deploy"]))
-    assert changes.packages == ("docker.io", "docker-cli", "containerd", "python3-requests")
+    assert changes.packages == ("docker.io", "docker-cli", "containerd", "ca-certificates", "python3-requests")
     assert json.loads(changes.config) == SAFE
     assert (changes.daemon, changes.enable, changes.mode, changes.users) == ("start", True, "systemd", ("deploy",))
     assert not changes.adopted
@@ -141,7 +153,7 @@ def test_an_engine_that_was_here_is_adopted() -> None:
     """No engine package is touched, even one of Debian's that is missing; the helpers are not the engine."""
     changes = plan(host(FOREIGN, packages=frozenset({"docker-ce"})))
     assert changes.adopted
-    assert changes.packages == ("python3-requests",)
+    assert changes.packages == ("ca-certificates", "python3-requests")
 
 
 def test_an_adopted_engine_whose_configuration_fits_is_left_running() -> None:
