@@ -74,6 +74,7 @@ class ActionModule(QuaiAction):
                 "pid": planning.PIDFILE,
                 "log": planning.LOGFILE,
             },
+            "warnings": [f"{self._host}: {warning}" for warning in changes.warnings],
             "validate": quote(["/bin/sh", "-c", planning.VALIDATE, "validate"]) + " %s",
             "stop_command": ["/bin/sh", "-c", planning.STOP, "stop", planning.PIDFILE],
             "log_command": ["/bin/sh", "-c", planning.complaints(changes.mode)],
@@ -82,6 +83,10 @@ class ActionModule(QuaiAction):
             result["diff"] = [
                 {"prepared": "".join(f"{line}\n" for line in ["would:", *(f"  {title}" for title in changes.titles)])},
                 *([_difference(changes)] if changes.before != changes.after else []),
+                *(
+                    {"before": file.before, "after": file.after, "before_header": file.path, "after_header": file.path}
+                    for file in changes.files
+                ),
             ]
         return result
 
@@ -112,10 +117,18 @@ class ActionModule(QuaiAction):
             return
         titles = changes.titles
         if changes.packages or changes.users:
-            self.take(daemon_steps.installation(facts, changes))
-            facts, changes = self._plan(wanted, confirm=False)  # what came with the packages decides the rest
-            if changes.config:
-                self._validate(changes.config)
+            aside = self._fetch(changes) if changes.archive else ""
+            try:
+                self.take(daemon_steps.installation(facts, changes, aside))
+            finally:
+                if aside:
+                    self.command(["rm", "-rf", aside])
+            try:
+                facts, changes = self._plan(wanted, confirm=False)  # what came with the packages decides the rest
+                if changes.config:
+                    self._validate(changes.config)
+            except Refused as reason:
+                raise Failure(f"{reason} So far: {'; '.join(titles[:1])}.") from None
         steps = daemon_steps.configuration(facts, changes, wait_seconds)
         self.take(steps, on_failure=lambda _step, _answer: self._last_words(titles, changes))
         left = self._plan(wanted, confirm=True)[1].titles
@@ -125,10 +138,26 @@ class ActionModule(QuaiAction):
             raise Failure(f"{self._host}: Still to do after everything was done: {'; '.join(left)}.\n{words}")
         self.take([daemon_steps.record(changes.record)])
 
+    def _fetch(self, changes: planning.Changes) -> str:
+        """Fetch what is to be installed from the archive and prove that it is Debian's; return the directory where it is."""
+        archive = changes.archive
+        assert archive is not None  # noqa: S101 - for the type checker: the caller knows
+        with self.long_step(f"fetching {', '.join(changes.packages)} from {archive.url}, and its proof"):
+            answer = self.fragment(archive.fetch(changes.packages))
+        if not answer.ok:
+            raise Refused(
+                f"There is no {', '.join(changes.packages)} at {archive.url} that is proven to be Debian's: {answer.stderr}.",
+                "Whoever can change them on their way would have this host.",
+                "Nothing was changed. Check docker_engine_archive_url (a proxy? a stale mirror?), docker_engine_archive_keyring, "
+                "docker_engine_archive_fingerprints and docker_engine_archive_sha256.",
+            )
+        return answer.stdout.strip()
+
     def _last_words(self, titles: Sequence[str], changes: planning.Changes) -> str:
         """Return what the operator must know of a daemon that does not work."""
         log = self.fragment(planning.complaints(changes.mode)).stdout
-        back = f"{planning.CONFIG} is again what it was before. " if changes.config else ""
+        files = [planning.CONFIG] if changes.config else [file.path for file in changes.files]
+        back = f"{' and '.join(files)} is again what it was before. " if files else ""
         return f"The Docker daemon does not work after: {'; '.join(titles)}.\n{back}Its last log lines:\n{log}"
 
     def _validate(self, config: str) -> None:

@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ansible_collections.quai.engine.plugins.module_utils import packages, plan_daemon as planning
+from ansible_collections.quai.engine.plugins.module_utils import (
+    daemon_flags,
+    debian_archive,
+    packages,
+    plan_daemon as planning,
+)
 from ansible_collections.quai.engine.plugins.module_utils.plan import Step, step
 from ansible_collections.quai.engine.plugins.module_utils.plan_daemon import Changes, Facts, File, Record
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
@@ -22,13 +27,20 @@ trap 'rm -f "$new"' EXIT
 printf %s "$2" >"$new" && chmod 0644 "$new" && mv -f "$new" "$1"
 """
 
+# Its directory is not there for anything else.
+_REMOVE_DROP_IN = 'rm -f "$1" && { rmdir "${1%/*}" 2>/dev/null; systemctl daemon-reload || :; }'
+
 # A container that outlived its daemon still has volumes mounted in the directory $1, and deleting would reach through them.
 _UNMOUNTED = '! grep -F " $1/" /proc/self/mountinfo'
 
 
 def put(path: str, text: str) -> tuple[str, ...]:
     """Return the command that has the file with this text, or not at all where the text is empty."""
-    return ("/bin/sh", "-c", _WRITE, "write", path, text) if text else ("rm", "-f", path)
+    if text:
+        return "/bin/sh", "-c", _WRITE, "write", path, text
+    if path == daemon_flags.DROP_IN:
+        return "/bin/sh", "-c", _REMOVE_DROP_IN, "remove", path
+    return "rm", "-f", path
 
 
 def record(done: Record) -> Step:
@@ -36,10 +48,11 @@ def record(done: Record) -> Step:
     return step("record what is done", *put(planning.RECORD, done.text()))
 
 
-def installation(facts: Facts, changes: Changes) -> list[Step]:
+def installation(facts: Facts, changes: Changes, aside: str = "") -> list[Step]:
     """Return the steps to packages and group members; the configuration comes after them, in `configuration`.
 
-    As on record: the packages are ours from the start, the keys of daemon.json not yet.
+    As on record: the packages are ours from the start, the keys of daemon.json not yet. aside: the directory of what was fetched
+    from the archive.
     """
     former = facts.record.text() if facts.record.exists else ""
     begun = replace(changes.record_back(facts.record), pending=bool(changes.daemon))
@@ -50,8 +63,16 @@ def installation(facts: Facts, changes: Changes) -> list[Step]:
             undo=put(planning.RECORD, former),
         )
     ]
+    if changes.archive:
+        steps += [
+            step(f"write {path}", *put(path, text), undo=put(path, "")) for path, text in changes.archive.texts.items()
+        ]
     if changes.packages:
-        install = packages.install(changes.packages, update=not facts.fresh_lists)
+        install = (
+            packages.install(changes.archive.names(changes.packages), options=debian_archive.options(aside))
+            if changes.archive
+            else packages.install(changes.packages, update=not facts.fresh_lists)
+        )
         steps.append(step(f"install {', '.join(changes.packages)}", *install, undo=packages.remove(changes.packages)))
     return steps + [step(f"add {name} to the group docker", *_join(name), undo=_leave(name)) for name in changes.users]
 
@@ -112,6 +133,7 @@ def removal(facts: Facts, changes: Changes) -> list[Step]:
     after = [_file_step(facts, changes, file, again) for file in _files(facts, changes)]
     if changes.daemon == "reload":
         after.append(step("have the daemon read its configuration again", *_RELOAD))
+    after += [step(f"remove {path}", *put(path, "")) for path in facts.record.files]
     if changes.daemon == "restart":
         run = _run_daemon(facts, changes, "restart")
         after.append(step(f"restart the daemon ({changes.mode})", "/bin/sh", "-c", run))
@@ -139,8 +161,8 @@ def _leave(name: str) -> tuple[str, ...]:
 
 def _files(facts: Facts, changes: Changes) -> list[File]:
     if changes.config or changes.remove_config:
-        return [File(planning.CONFIG, facts.config_text, changes.config)]
-    return []
+        return [File(planning.CONFIG, facts.config_text, changes.config), *changes.files]
+    return list(changes.files)
 
 
 def _file_step(facts: Facts, changes: Changes, file: File, again: bool) -> Step:
@@ -160,7 +182,8 @@ def _run_daemon(facts: Facts, changes: Changes, verb: str) -> str:
     start = "/etc/init.d/docker start"
     if changes.mode == "direct":
         words = ["start-stop-daemon", "--start", "--background", "--no-close", "--pidfile", planning.PIDFILE, "--exec"]
-        words += [facts.dockerd, "--", *(changes.arguments or ("-p", planning.PIDFILE))]
+        old = ["-d"] if facts.dockerd.endswith("/docker") else []
+        words += [facts.dockerd, "--", *(changes.arguments or (*old, "-p", planning.PIDFILE))]
         start = f"{quote(words)} >>{planning.LOGFILE} 2>&1"
     # Whatever is left of a daemon that has ended is in the way of the next one.
     return f"{quote(_STOP)} && {start}"

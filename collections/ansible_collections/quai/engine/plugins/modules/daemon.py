@@ -22,7 +22,21 @@ options:
     choices: [auto, systemd, sysvinit, direct]
     default: auto
     description: "What starts the daemon; C(auto) finds out."
-  releases: {type: dict, required: true, description: "Debian version to its C(name), C(engine) packages, C(helpers) and C(python)."}
+  releases:
+    type: dict
+    required: true
+    description: >-
+      Debian version to its C(name), C(engine) packages, C(helpers) and C(python); of one past its end of life also
+      C(end_of_life), C(version) and C(archive).
+  allow_eol: {type: bool, default: false, description: "Whether a release past its end of life may be looked after."}
+  archive_url: {type: str, default: "", description: "Address of the archive of such releases."}
+  archive_keyring: {type: str, default: "", description: "Keyring on the host; empty for those of the release."}
+  archive_fingerprints:
+    type: list
+    elements: str
+    default: []
+    description: "Primary keys, one of which must have signed each suite; empty for those of the release."
+  archive_sha256: {type: str, default: "", description: "Digest of the docker.io package; empty for any that is signed for."}
   purge_data: {type: str, default: "", description: "With C(absent), the directory of Docker's data that shall be deleted."}
   stop_containers: {type: bool, default: false, description: "With C(absent), whether containers that run are stopped."}
   confirm: {type: bool, default: false, description: "Wait until the daemon answers, and fail if anything still differs."}
