@@ -11,6 +11,7 @@ from typing import Any
 from ansible import constants
 
 from ansible_collections.quai.engine.plugins.module_utils import daemon_steps, plan_daemon as planning
+from ansible_collections.quai.engine.plugins.module_utils.debian_archive import Archive
 from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
@@ -117,7 +118,7 @@ class ActionModule(QuaiAction):
             return
         titles = changes.titles
         if changes.packages or changes.users:
-            aside = self._fetch(changes) if changes.archive else ""
+            aside = self._fetch(changes.archive, changes.packages) if changes.archive else ""
             try:
                 self.take(daemon_steps.installation(facts, changes, aside))
             finally:
@@ -138,15 +139,13 @@ class ActionModule(QuaiAction):
             raise Failure(f"{self._host}: Still to do after everything was done: {'; '.join(left)}.\n{words}")
         self.take([daemon_steps.record(changes.record)])
 
-    def _fetch(self, changes: planning.Changes) -> str:
-        """Fetch what is to be installed from the archive and prove that it is Debian's; return the directory where it is."""
-        archive = changes.archive
-        assert archive is not None  # noqa: S101 - for the type checker: the caller knows
-        with self.long_step(f"fetching {', '.join(changes.packages)} from {archive.url}, and its proof"):
-            answer = self.fragment(archive.fetch(changes.packages))
+    def _fetch(self, archive: Archive, packages: Sequence[str]) -> str:
+        """Fetch the packages from the archive and prove that they are Debian's; return the directory where they are."""
+        with self.long_step(f"fetching {', '.join(packages)} from {archive.url}, and its proof"):
+            answer = self.fragment(archive.fetch(packages))
         if not answer.ok:
             raise Refused(
-                f"There is no {', '.join(changes.packages)} at {archive.url} that is proven to be Debian's: {answer.stderr}.",
+                f"There is no {', '.join(packages)} at {archive.url} that is proven to be Debian's: {answer.stderr}.",
                 "Whoever can change them on their way would have this host.",
                 "Nothing was changed. Check docker_engine_archive_url (a proxy? a stale mirror?), docker_engine_archive_keyring, "
                 "docker_engine_archive_fingerprints and docker_engine_archive_sha256.",

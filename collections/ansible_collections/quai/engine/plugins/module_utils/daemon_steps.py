@@ -100,7 +100,11 @@ def configuration(facts: Facts, changes: Changes, wait_seconds: int) -> list[Ste
         steps.append(step("wait until live-restore is in force", "/bin/sh", "-c", wait))
     if changes.daemon in ("start", "restart"):
         run = _run_daemon(facts, changes, changes.daemon)
-        steps.append(step(f"{changes.daemon} the daemon ({changes.mode})", "/bin/sh", "-c", run))
+        undo: Sequence[str] = ()
+        if again and changes.old_arguments:  # no file has them that could be put back
+            former = replace(changes, arguments=facts.record.arguments)
+            undo = ("/bin/sh", "-c", _run_daemon(facts, former, "restart"))
+        steps.append(step(f"{changes.daemon} the daemon ({changes.mode})", "/bin/sh", "-c", run, undo=undo))
     if changes.enable:
         steps.append(_enable(changes.mode))
     if changes.daemon or changes.enable:

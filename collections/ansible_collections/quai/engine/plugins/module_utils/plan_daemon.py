@@ -251,7 +251,13 @@ class Changes:
 
     def record_back(self, former: Record) -> Record:
         """Return the record of a change whose daemon.json had to be put back: packages and users stay, keys do not."""
-        return replace(self.record, keys=former.keys, before=former.before, arguments=former.arguments)
+        arguments = former.arguments if self.old_arguments else self.record.arguments
+        return replace(self.record, keys=former.keys, before=former.before, arguments=arguments)
+
+    @property
+    def old_arguments(self) -> bool:
+        """Whether the arguments are the configuration, as of an engine from before daemon.json."""
+        return self.arguments[:1] == ("-d",)
 
 
 def docker_command() -> str:
@@ -417,8 +423,15 @@ def wanted_config(
     Safe options give way to what the host already says, that gives way to the user's; an option of null takes its key out.
     Keys that nobody asked for any more go back to the value they had before Quai.
     """
-    options = _options(wanted, arguments)
+    options = _options(wanted)
     flags = flag_names(arguments)
+    for key, value in options.items():
+        if value is not None and flags & _flags_of(key):
+            raise Refused(
+                f"The daemon of this host is started with the flag --{min(flags & _flags_of(key))}, and docker_engine_options sets {key}.",
+                "dockerd refuses an option that is given both as a flag and in daemon.json.",
+                "Take the flag out of /etc/default/docker or docker.service, or the key out of docker_engine_options.",
+            )
     foreign = {key: value for key, value in current.items() if key not in record.keys}
     foreign |= {key: value for key, value in record.before.items() if key in record.keys}
     known = foreign | options
@@ -439,8 +452,8 @@ def wanted_config(
     return new, replace(record, exists=True, keys=tuple(keys), before=before)
 
 
-def _options(wanted: Wanted, arguments: Sequence[str]) -> dict[str, Any]:
-    """Return the options asked for, mirrors among them. arguments: those the daemon has from elsewhere."""
+def _options(wanted: Wanted) -> dict[str, Any]:
+    """Return the options asked for, mirrors among them."""
     options = dict(wanted.options)
     if wanted.registry_mirrors:
         if "registry-mirrors" in options:
@@ -450,14 +463,6 @@ def _options(wanted: Wanted, arguments: Sequence[str]) -> dict[str, Any]:
                 "Keep docker_engine_registry_mirrors.",
             )
         options["registry-mirrors"] = list(wanted.registry_mirrors)
-    flags = flag_names(arguments)
-    for key, value in options.items():
-        if value is not None and flags & _flags_of(key):
-            raise Refused(
-                f"The daemon of this host is started with the flag --{min(flags & _flags_of(key))}, and docker_engine_options sets {key}.",
-                "dockerd refuses an option that is given both as a flag and in daemon.json.",
-                "Take the flag out of /etc/default/docker or docker.service, or the key out of docker_engine_options.",
-            )
     return options
 
 
@@ -535,7 +540,7 @@ def _refuse_end_of_life(facts: Facts, wanted: Wanted) -> None:
             _NO_FIXES,
             "Upgrade the host. If it must stay as it is, set docker_engine_allow_eol: true once, in its inventory.",
         )
-    if not release["engine"] and not facts.dockerd:
+    if not release["engine"] and not (facts.dockerd or facts.answers):
         raise Refused(
             f"Debian {facts.release} ({release['name']}) never had a docker.io.",
             "There is no package that Quai could install.",
@@ -595,8 +600,13 @@ def _json_configuration(facts: Facts, wanted: Wanted, mode: str) -> _Configurati
 
 
 def _flag_configuration(facts: Facts, wanted: Wanted, mode: str, adopted: bool) -> _Configuration:
-    """The same for an engine that knows no daemon.json. One that was here before gets only what is asked for."""
-    options = _options(wanted, facts.unit_command.split())
+    """The same for an engine that knows no daemon.json. One that was here before gets only what is asked for.
+
+    Flags that its unit or its administrator gives it come first: of two that contradict each other, the engine takes the last.
+    """
+    options = _options(wanted)
+    if mode != "systemd":  # which hands the socket on
+        _refuse_no_socket(options)
     warnings = []
     if not adopted and "storage-driver" not in options:
         options["storage-driver"], warning = daemon_flags.storage_driver(facts.kernel, facts.filesystems, facts.storage)

@@ -105,6 +105,16 @@ def test_an_old_daemon_is_started_directly() -> None:
     assert f"--exec /usr/bin/docker -- -d -p {planning.PIDFILE} --storage-driver=aufs >>" in start
 
 
+def test_an_old_daemon_started_directly_goes_back_by_its_arguments() -> None:
+    """No file has them."""
+    wanted = dataclasses.replace(given.OLD, service="direct", options={"icc": False})
+    former = dataclasses.replace(given.OLD_SERVED.record, arguments=("-d", "-p", planning.PIDFILE))
+    facts = given.host(given.OLD_SERVED, drop_in="", record=former)
+    restart = daemon_steps.configuration(facts, given.plan(facts, wanted), 60)[1]
+    assert "--icc=false" in shell(restart)
+    assert shell(restart, undo=True) == shell(restart).replace(" --icc=false --storage-driver=aufs", "")
+
+
 def test_the_archive_comes_with_its_files() -> None:
     """Before the packages, and from nowhere but the directory that was proven."""
     changes = given.plan(given.OLD_BARE, given.OLD)

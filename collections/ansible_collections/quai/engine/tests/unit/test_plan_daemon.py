@@ -581,6 +581,24 @@ def test_what_starts_the_daemon_is_looked_at_and_not_assumed() -> None:
     assert "started by hand" in refusal(OLD_FOREIGN, by_hand)
 
 
+def test_an_old_daemon_keeps_its_socket() -> None:
+    """systemd hands it on; elsewhere `hosts` must name it."""
+    wanted = dataclasses.replace(OLD, options={"hosts": ["tcp://192.0.2.1:2375"]})
+    assert "--host=tcp://192.0.2.1:2375" in plan(OLD_SERVED, wanted).files[0].after
+    assert planning.SOCKET in refusal(OLD_SERVED, dataclasses.replace(wanted, service="sysvinit"))
+
+
+def test_old_arguments_go_back_with_the_daemon() -> None:
+    """They are its configuration: on record they would count as in force."""
+    wanted = dataclasses.replace(OLD, service="direct", options={"icc": False})
+    former = dataclasses.replace(OLD_SERVED.record, arguments=("-d", "-p", planning.PIDFILE, "--storage-driver=aufs"))
+    changes = plan(host(OLD_SERVED, drop_in="", record=former), wanted)
+    assert changes.record.arguments == (*former.arguments[:3], "--icc=false", "--storage-driver=aufs")
+    assert changes.record_back(former).arguments == former.arguments
+    by_hand = host(FOREIGN, systemd=False, arguments=("--data-root", "/srv"))
+    assert plan(by_hand).record_back(Record()).arguments == ("--data-root", "/srv")
+
+
 def test_flags_move_when_the_init_does() -> None:
     """From the drop-in to the file of the init script."""
     changes = plan(OLD_SERVED, dataclasses.replace(OLD, service="sysvinit"))
@@ -596,8 +614,9 @@ def test_an_old_engine_that_was_here_gets_only_what_is_asked_for() -> None:
     changes = plan(OLD_FOREIGN, dataclasses.replace(OLD, options={"icc": False}))
     assert changes.adopted
     assert changes.files[0].after.endswith("$DOCKER_OPTS --icc=false\n")
-    given = host(OLD_FOREIGN, unit_command="/usr/bin/docker -d --icc=true")
-    assert "--icc" in refusal(given, dataclasses.replace(OLD, options={"icc": False}))
+    given = host(OLD_FOREIGN, unit_command="/usr/bin/docker -d --icc=true")  # of two the engine takes the last
+    changes = plan(given, dataclasses.replace(OLD, options={"icc": False}))
+    assert changes.files[0].after.endswith("ExecStart=/usr/bin/docker -d --icc=true --icc=false\n")
     without = host(OLD_FOREIGN, packages=frozenset({"docker.io"}))
     assert plan(without, OLD).packages == ("ca-certificates",)
 
