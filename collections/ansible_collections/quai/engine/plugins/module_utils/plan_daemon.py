@@ -276,10 +276,12 @@ def complaints(mode: str) -> str:
 
 def until_it_answers(seconds: int) -> str:
     """Return the shell that waits until the daemon answers, at most so many seconds."""
-    # A daemon that gives up removes its pid file: no use in waiting on.
-    hopeless = f"{{ [ $i -ge {seconds} ] || {{ [ $i -ge 10 ] && [ ! -e {PIDFILE} ]; }}; }}"
+    # By the clock: a socket of systemd's takes each question, and starts a daemon that gives up again and again. One that
+    # nobody starts again removes its pid file when it gives up: no use in waiting on.
+    hopeless = f'{{ [ "$(date +%s)" -ge $end ] || {{ [ $i -ge 10 ] && [ ! -e {PIDFILE} ]; }}; }}'
     return (
-        f"i=0; until {docker_command()} version >/dev/null 2>&1; do {hopeless} && exit 1; i=$((i + 1)); sleep 1; done"
+        f"i=0; end=$(($(date +%s) + {seconds})); until {docker_command()} version >/dev/null 2>&1; do "
+        f"{hopeless} && exit 1; i=$((i + 1)); sleep 1; done"
     )
 
 

@@ -435,6 +435,18 @@ def test_version_of_a_daemon_or_of_a_program(printed: str, version: tuple[int, .
     assert (facts.version, facts.answers) == (version, answering)
 
 
+def test_the_wait_for_an_answer_goes_by_the_clock(guard: Guard) -> None:
+    """Also where each question takes its time; an answer ends it at once."""
+    guard.answer("* version", rc=1)
+    program = guard.bin / "docker"
+    program.write_text("#!/bin/sh\nsleep 2\nexit 1\n", encoding="utf-8")
+    started = time.monotonic()
+    assert subprocess.run(["/bin/sh", "-c", planning.until_it_answers(3)], check=False, timeout=30).returncode == 1
+    assert 2 < time.monotonic() - started < 15
+    program.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    assert subprocess.run(["/bin/sh", "-c", planning.until_it_answers(3)], check=False, timeout=30).returncode == 0
+
+
 def test_stop_does_not_wait_for_the_dead(tmp_path: Path) -> None:
     """A child nobody buries counts as ended, as in a container whose PID 1 is no init; then its pid file is gone."""
     pidfile = tmp_path / "pid"
