@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_image as planning, state
+from ansible_collections.quai.engine.plugins.module_utils import base_image, packages, plan_image as planning, state
 from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import HERE, quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
@@ -42,7 +42,6 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the image, or have none of its name."""
-        self._task_vars = task_vars
         return self._absent(args) if args["state"] == "absent" else self._present(args)
 
     def _present(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -178,11 +177,12 @@ class ActionModule(QuaiAction):
             else f"{name} is made from Debian packages"
         )
         if not self.command(["sh", "-c", "command -v mmdebstrap"]).ok:
-            package = {"name": "mmdebstrap", "install_recommends": False, "update_cache": True}
-            module = self._execute_module("ansible.builtin.apt", package, task_vars=self._task_vars)
-            if module.get("failed"):
+            answer = self.command(
+                packages.install(["mmdebstrap"], update=True)
+            )  # no module: the host may have no Python
+            if not answer.ok:
                 raise Refused(
-                    f"mmdebstrap could not be installed: {module.get('msg')}.",
+                    f"mmdebstrap could not be installed: {answer.stderr}.",
                     "It makes the base image.",
                     "Check the host's apt sources.",
                 )
