@@ -47,8 +47,12 @@ def step(title: str, *words: str, undo: Sequence[str] = ()) -> Step:
     return Step(title, words, tuple(undo))
 
 
-def refuse_old_engine(version: Sequence[int], least: Sequence[int] = (18, 9)) -> None:
-    """Raise Refused for an engine older than `least` (the first whose commands this collection speaks)."""
+LEAST_ENGINE = (18, 9)
+"""The oldest engine whose commands this collection speaks."""
+
+
+def refuse_old_engine(version: Sequence[int], least: Sequence[int] = LEAST_ENGINE) -> None:
+    """Raise Refused for an engine older than `least`."""
     if version and tuple(version) < tuple(least):
         raise Refused(
             f"Docker {'.'.join(map(str, version))} is too old: {'.'.join(map(str, least))} is the least.",
