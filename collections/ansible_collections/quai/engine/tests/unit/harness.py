@@ -69,6 +69,7 @@ class Guard:
             "image ls",
             "volume inspect",
             "logs",
+            "info",
         )
         return [call for call in self.calls if call.startswith("docker ") and not call.startswith(_words(questions))]
 
