@@ -94,7 +94,7 @@ class ActionModule(QuaiAction):
                     self._connection.fetch_file(remote, str(part))
             finally:
                 self._remove_tmp_path(directory)
-            archives.saved(part)
+            archives.prove(part)
             os.replace(part, path)
 
     @staticmethod

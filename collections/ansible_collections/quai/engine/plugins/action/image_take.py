@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_delivery as planning, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import LEAST_ENGINE, Failure, Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Refused
 from ansible_collections.quai.engine.plugins.module_utils.plan_image import LABEL_DIGEST, plan_image
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils import archive as archives
@@ -49,7 +49,7 @@ class ActionModule(QuaiAction):
         if tagged is None:
             result["image_id"] = self._bring(args, image, tag, version)
         self.take([step for step in plan.steps if step.words])
-        if tagged is None and version >= LEAST_ENGINE:
+        if tagged is None and not planning.is_old(version):
             prune(self, name, tag, args["keep"])
         return result
 

@@ -38,7 +38,7 @@ class Offer:
 
 def is_old(version: Sequence[int]) -> bool:
     """Return whether the engine knows images by numbers of its own."""
-    return tuple(version) < BY_CONTENT
+    return bool(version) and tuple(version) < BY_CONTENT
 
 
 def refuse_delivery(way: Way, version: Sequence[int], architecture: str, image: str, offer: Offer) -> None:

@@ -17,7 +17,6 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
@@ -37,24 +36,10 @@ ATTESTATION = "vnd.docker.reference.type"
 Read = TypeVar("Read")
 
 
-@dataclass(frozen=True)
-class Saved:
-    """The one image of an archive: its configuration, that one's digest (`sha256:...`), and its layers' members, lowest first."""
-
-    id: str
-    config: Mapping[str, Any]
-    members: tuple[str, ...]
-
-    @property
-    def diff_ids(self) -> tuple[str, ...]:
-        """The digests of the layers' tars, lowest first."""
-        return tuple(self.config["rootfs"]["diff_ids"])
-
-
-def saved(path: Path) -> Saved:
-    """Return the one image of an archive, its documents proven. Raises Refused for an archive that is damaged or holds several."""
+def prove(path: Path) -> None:
+    """Raise Refused for an archive that is damaged, as far as its documents and the list of its members tell, or holds several images."""
     with _opened(path) as archive:
-        return archive.image()
+        archive.image()
 
 
 def convert(source: Path, target: Path, reference: str) -> str:
@@ -64,9 +49,9 @@ def convert(source: Path, target: Path, reference: str) -> str:
     appears when it is whole. Raises Refused for an archive that is damaged or holds several images.
     """
     with _opened(source) as archive, _whole(target) as out:
-        image = archive.image()
-        layers = archive.understood("the image's configuration", lambda: old_layers(image.config))
-        for layer, member in zip(layers, image.members, strict=True):
+        config, members = archive.image()
+        layers = archive.understood("the image's configuration", lambda: old_layers(config))
+        for layer, member in zip(layers, members, strict=True):
             _add(out, f"{layer.id}/", b"")
             _add(out, f"{layer.id}/VERSION", b"1.0")
             _add(out, f"{layer.id}/json", text(layer.document).encode())
@@ -84,19 +69,18 @@ class _Archive:
         self._tar = tar
         self._members = {self._inside(member.name): member for member in tar}
 
-    def image(self) -> Saved:
-        """Return the one image there is."""
+    def image(self) -> tuple[Mapping[str, Any], list[str]]:
+        """Return the configuration of the one image there is, and the names of its layers, lowest first."""
         config_name, members = self._listed()
         config = self._document(config_name)
-        diff_ids = self.understood(config_name, lambda: [str(digest) for digest in config["rootfs"]["diff_ids"]])
-        if not diff_ids:
+        layers = self.understood(config_name, lambda: len(config["rootfs"]["diff_ids"]))
+        if not layers:
             raise self.damaged("its image has no layer, so that nothing of it could run")
-        if len(diff_ids) != len(members):
-            raise self.damaged(f"{config_name} names {len(diff_ids)} layers, and {len(members)} are listed")
+        if layers != len(members):
+            raise self.damaged(f"{config_name} names {layers} layers, and {len(members)} are listed")
         for member in members:
             self._member(member)
-        digest = hashlib.sha256(self._content(config_name)).hexdigest()
-        return Saved(f"sha256:{digest}", config, tuple(members))
+        return config, members
 
     def _listed(self) -> tuple[str, list[str]]:
         """Return the names of the configuration and of the layers, from the list that the archive carries."""
@@ -158,10 +142,6 @@ class _Archive:
             raise self.damaged(f"its layer {name} has the digest sha256:{digest.hexdigest()}, not {diff_id}")
 
     def _document(self, name: str) -> Any:
-        content = self._content(name)
-        return self.understood(name, lambda: json.loads(content))
-
-    def _content(self, name: str) -> bytes:
         member = self._member(name)
         if member.size > DOCUMENT_BYTES:
             raise self.damaged(f"{name} has {member.size} bytes, more than any document of an image")
@@ -169,7 +149,7 @@ class _Archive:
         stated = NAMED_BY_DIGEST.match(name)
         if stated and stated[1] != (digest := hashlib.sha256(content).hexdigest()):
             raise self.damaged(f"{name} has the digest {digest}, not the one of its name")
-        return content
+        return self.understood(name, lambda: json.loads(content))
 
     def _file(self, name: str) -> IO[bytes]:
         return cast("IO[bytes]", self._tar.extractfile(self._member(name)))  # there is one for a regular file

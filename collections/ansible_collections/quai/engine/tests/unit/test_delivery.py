@@ -449,6 +449,16 @@ def test_a_processor_that_cannot_run_it() -> None:
         planning.refuse_delivery("load", (28, 5, 2), "arm64", IMAGE, offer)
 
 
+def test_an_engine_of_unknown_version_is_a_current_one() -> None:
+    assert [planning.is_old(version) for version in ((), (1, 6, 2), (1, 9, 1), (1, 10, 0), (28, 5, 2))] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
 def test_what_is_meant() -> None:
     offer = planning.Offer.of(OFFER)
     assert planning.is_meant(images(document())[0], offer, TAG)
