@@ -20,6 +20,7 @@ from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
     VERSION_UNLESS_OK,
     engine_answers,
 )
+from ansible_collections.quai.engine.plugins.plugin_utils.images import labelled_images, prune
 
 CA_IN_CONTEXT = ".quai/ca-certificates.crt"
 CA_ARGUMENT = "QUAI_CA_BUNDLE"
@@ -31,18 +32,20 @@ def inspect_images(*references: str) -> str:
     return quote(["docker", "image", "inspect", *references])
 
 
-def labelled_images(name: str) -> str:
-    """Return the fragment that prints the documents of all images labelled with this name, newest first."""
-    listing = quote(["docker", "image", "ls", "--no-trunc", "-q", "--filter", f"label={planning.LABEL_NAME}={name}"])
-    return f"ids=$({listing} | awk '!seen[$0]++') && {{ [ -z \"$ids\" ] || docker image inspect $ids; }}"
-
-
 class ActionModule(QuaiAction):
     """The action."""
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the image, or have none of its name."""
-        return self._absent(args) if args["state"] == "absent" else self._present(args)
+        if args["state"] == "absent":
+            return self._absent(args)
+        try:
+            return self._present(args)
+        except Refused as reason:
+            if not args["or_elsewhere"]:
+                raise
+            self.say(f"{args['name']} is not built here: {reason}")
+            return {"changed": False, "plan": [], "elsewhere": str(reason)}
 
     def _present(self, args: dict[str, Any]) -> dict[str, Any]:
         if not args["context"]:
@@ -90,6 +93,12 @@ class ActionModule(QuaiAction):
                 found.get("fallback"),
                 args["base_refresh"],
             )
+            if args["or_elsewhere"] and choice.ways and not choice.image and self._was_brought(found["friendly"]):
+                raise Refused(
+                    f"The {name} that is here was brought, and its base {reference} was not.",
+                    "What could be brought once can be brought again, without waiting for registries that do not answer.",
+                    "To build it here, set app_image_delivery to build.",
+                )
             if choice.ways and self._task.check_mode:
                 ways = " or, where no registry can be reached, ".join(
                     f"pull {reference}" if way == "pull" else f"make {fallback} from Debian packages"
@@ -132,9 +141,14 @@ class ActionModule(QuaiAction):
             self._build(args, root, paths, arguments, dockerfile, f"{name}:{tag}", tag, bases)
         self.take([step for step in plan.steps if step.words])
         if tagged is None:
-            self._prune(name, tag, args["keep"])
+            prune(self, name, tag, args["keep"])
         answer = self.command(["docker", "image", "inspect", "--format", "{{.Id}}", f"{name}:{tag}"])
         return result | {"image_id": answer.stdout.strip()}
+
+    def _was_brought(self, image: state.Image | None) -> bool:
+        """Return whether an image was built elsewhere: of bases that are not here."""
+        bases = image.labels.get(planning.LABEL_BASE_ID, "") if image else ""
+        return bool(bases) and not self.fragment(inspect_images(*bases.split(", "))).ok
 
     def _obtain(self, choice: planning.Base, runtime: str) -> tuple[str, str, str]:
         """Return the base's name, its id and a few words on where it came from, after getting it where it is not here."""
@@ -254,12 +268,6 @@ class ActionModule(QuaiAction):
             raise Failure(
                 f"{self._host}: the image {reference} could not be built; nothing that runs was touched. The last lines:\n{last}"
             )
-
-    def _prune(self, name: str, tag: str, keep: int) -> None:
-        answers = self.read({"labelled": labelled_images(name), "containers": ALL_CONTAINERS})
-        in_use = [container.image_id for container in state.containers(answers["containers"].stdout)]
-        for step in planning.plan_prune(name, tag, state.images(answers["labelled"].stdout), in_use, keep).steps:
-            self.take([step])
 
     def _absent(self, args: dict[str, Any]) -> dict[str, Any]:
         answers = self.read(

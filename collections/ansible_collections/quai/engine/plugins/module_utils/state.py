@@ -66,13 +66,18 @@ class Container:
 
 @dataclass(frozen=True)
 class Image:
-    """One image: its id (always with `sha256:`), names, labels, size in bytes and the paths it declares as volumes."""
+    """One image: its id (always with `sha256:`), names, labels, size in bytes and the paths it declares as volumes.
+
+    Engines before 1.10 tell neither names nor layers (the digests of their tars, lowest first).
+    """
 
     id: str
     tags: tuple[str, ...]
     labels: Mapping[str, str]
     size: int
     volumes: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    architecture: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,6 +194,8 @@ def _image(document: Mapping[str, Any]) -> Image:
         labels=dict((document.get("Config") or {}).get("Labels") or {}),
         size=int(document.get("VirtualSize") or document.get("Size") or 0),
         volumes=tuple(sorted((document.get("Config") or {}).get("Volumes") or ())),
+        layers=tuple((document.get("RootFS") or {}).get("Layers") or ()),
+        architecture=str(document.get("Architecture") or ""),
     )
 
 

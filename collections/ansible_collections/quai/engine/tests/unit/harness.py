@@ -27,6 +27,7 @@ QUESTIONS = (
     "volume inspect",
     "logs",
     "cp",
+    "info",
 )
 Run = Callable[..., dict[str, Any]]
 

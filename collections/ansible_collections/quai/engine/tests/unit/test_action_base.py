@@ -40,7 +40,7 @@ def documentation(module: str) -> str:
 
 def test_every_action_is_documented_and_every_module_acts() -> None:
     assert [path.stem for path in sorted((ROOT / "action").glob("*.py"))] == MODULES
-    assert MODULES == ["daemon", "data", "image", "machine", "preflight", "release"]
+    assert MODULES == ["daemon", "data", "image", "image_offer", "image_take", "machine", "preflight", "release"]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -75,7 +75,11 @@ def test_jessie_answers_with_an_image_where_there_is_no_container() -> None:
     assert state.containers(text) == []
     (image,) = state.images(text)
     assert image == state.Image(
-        id="sha256:d3ffdac93d5729c1d9121e887c788a42d0dfbec979f52073515605552a4baf98", tags=(), labels={}, size=682_696
+        id="sha256:d3ffdac93d5729c1d9121e887c788a42d0dfbec979f52073515605552a4baf98",
+        tags=(),
+        labels={},
+        size=682_696,
+        architecture="amd64",
     )
 
 
@@ -186,6 +190,9 @@ def test_images(engine: str) -> None:
     assert image.labels["quai.digest"] == "sha256-0123abcd"
     assert image.size > 10 << 20
     assert image.volumes == ()
+    assert len(image.layers) > 1
+    assert image.layers[0].startswith("sha256:")
+    assert image.architecture == "amd64"
     (data,) = state.images(json.dumps([{"Id": image.id, "Config": {"Volumes": {"/srv": {}, "/data": {}}}}]))
     assert data.volumes == ("/data", "/srv")
     assert state.containers(recorded(engine, "inspect_image_web")) == []

@@ -1,0 +1,22 @@
+"""The images of one name on a host: found by their label, and the old ones removed."""
+
+from __future__ import annotations
+
+from ansible_collections.quai.engine.plugins.module_utils import plan_image as planning, state
+from ansible_collections.quai.engine.plugins.module_utils.script import quote
+from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import ALL_CONTAINERS
+
+
+def labelled_images(name: str) -> str:
+    """Return the fragment that prints the documents of all images labelled with this name, newest first."""
+    listing = quote(["docker", "image", "ls", "--no-trunc", "-q", "--filter", f"label={planning.LABEL_NAME}={name}"])
+    return f"ids=$({listing} | awk '!seen[$0]++') && {{ [ -z \"$ids\" ] || docker image inspect $ids; }}"
+
+
+def prune(action: QuaiAction, name: str, tag: str, keep: int) -> None:
+    """Remove the oldest images of this name, but for the tag, `keep` of them, and those that containers use."""
+    answers = action.read({"labelled": labelled_images(name), "containers": ALL_CONTAINERS})
+    in_use = [container.image_id for container in state.containers(answers["containers"].stdout)]
+    for step in planning.plan_prune(name, tag, state.images(answers["labelled"].stdout), in_use, keep).steps:
+        action.take([step])
