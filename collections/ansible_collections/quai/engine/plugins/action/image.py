@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import base_image, packages, plan_image as planning, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused, is_old
 from ansible_collections.quai.engine.plugins.module_utils.script import HERE, quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
     ALL_CONTAINERS,
-    VERSION,
+    ANY_VERSION,
     VERSION_UNLESS_OK,
     engine_answers,
 )
@@ -32,6 +32,10 @@ def inspect_images(*references: str) -> str:
     return quote(["docker", "image", "inspect", *references])
 
 
+class _TooOld(Refused):
+    """An engine that cannot build."""
+
+
 class ActionModule(QuaiAction):
     """The action."""
 
@@ -42,7 +46,9 @@ class ActionModule(QuaiAction):
         try:
             return self._present(args)
         except Refused as reason:
-            if not args["or_elsewhere"]:
+            if args["or_elsewhere"] != "lacking" and not (
+                isinstance(reason, _TooOld) and args["or_elsewhere"] == "old"
+            ):
                 raise
             self.say(f"{args['name']} is not built here: {reason}")
             return {"changed": False, "plan": [], "elsewhere": str(reason)}
@@ -69,6 +75,7 @@ class ActionModule(QuaiAction):
             | ({"fallback": inspect_images(fallback), "debian": f"{HERE} && command -v apt-get"} if fallback else {})
         )
         engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=self._task.check_mode)
+        _refuse_to_build(state.engine_version(answers["version"].stdout), name)
         if fallback and not answers.pop("debian").ok:
             if args["base_source"] == "debian":
                 raise Refused(
@@ -93,7 +100,12 @@ class ActionModule(QuaiAction):
                 found.get("fallback"),
                 args["base_refresh"],
             )
-            if args["or_elsewhere"] and choice.ways and not choice.image and self._was_brought(found["friendly"]):
+            if (
+                args["or_elsewhere"] == "lacking"
+                and choice.ways
+                and not choice.image
+                and self._was_brought(found["friendly"])
+            ):
                 raise Refused(
                     f"The {name} that is here was brought, and its base {reference} was not.",
                     "What could be brought once can be brought again, without waiting for registries that do not answer.",
@@ -271,14 +283,31 @@ class ActionModule(QuaiAction):
 
     def _absent(self, args: dict[str, Any]) -> dict[str, Any]:
         answers = self.read(
-            {"version": VERSION, "labelled": labelled_images(args["name"]), "containers": ALL_CONTAINERS}
+            {
+                "version": ANY_VERSION,
+                "labelled": labelled_images(args["name"]),
+                "containers": ALL_CONTAINERS,
+            }
         )
         engine_answers(answers["version"], self._host, may_be_missing=True, check_mode=self._task.check_mode)
         in_use = {container.image_id: container.name for container in state.containers(answers["containers"].stdout)}
-        plan: Plan = planning.plan_absent(args["name"], state.images(answers["labelled"].stdout), in_use)
+        labelled = state.images(answers["labelled"].stdout)
+        if is_old(state.engine_version(answers["version"].stdout)):
+            labelled = state.with_names(labelled, self.command(["docker", "images", "--no-trunc"]).stdout)
+        plan: Plan = planning.plan_absent(args["name"], labelled, in_use)
         if not self._task.check_mode:
             self.take(plan.steps)
         return planned(plan)
+
+
+def _refuse_to_build(version: tuple[int, ...], name: str) -> None:
+    """Raise Refused for an engine that cannot build."""
+    if is_old(version):
+        raise _TooOld(
+            f"Docker {'.'.join(map(str, version))} cannot build {name}.",
+            "It knows neither build arguments nor labels, and no base image of today comes to it.",
+            "Have it built on the controller or another host (app_image_builder) and sent (app_image_delivery: load).",
+        )
 
 
 def _fact(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_delivery as planning, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Refused, is_old
 from ansible_collections.quai.engine.plugins.module_utils.plan_image import LABEL_DIGEST, plan_image
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils import archive as archives
@@ -15,9 +15,6 @@ from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import ANY_ARCHITECTURE, ANY_VERSION, engine_answers
 from ansible_collections.quai.engine.plugins.plugin_utils.images import prune
 from ansible_collections.quai.engine.plugins.plugin_utils.space import room, room_problem
-
-LEAST = (1, 6)
-"""The oldest engine that takes an image. Its words are those of every engine: `inspect` of a name with a tag is an image."""
 
 
 class ActionModule(QuaiAction):
@@ -28,6 +25,7 @@ class ActionModule(QuaiAction):
         name, image = args["name"], args["image"]
         if image == name:  # in check mode, where the builder has yet to build: its tag is not known
             return {"changed": True, "plan": [f"{args['way']} {name}"], "lacking": True}
+        # In the words of every engine: a name with a tag is an image's.
         answers = self.read(
             {
                 "friendly": quote(["docker", "inspect", f"{name}:latest"]),
@@ -36,20 +34,20 @@ class ActionModule(QuaiAction):
             }
         )
         check = self._task.check_mode
-        engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=check, least=LEAST)
+        engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=check)
         version = state.engine_version(answers["version"].stdout)
         friendly, tagged = (next(iter(state.images(answers[key].stdout)), None) for key in ("friendly", "tagged"))
         tag = image.removeprefix(f"{name}:")
         if tagged and tagged.labels.get(LABEL_DIGEST) != tag:  # somebody's own by chance
             tagged = None
-        plan = plan_image(name, tag, friendly, tagged, args["way"], forced=planning.is_old(version))
+        plan = plan_image(name, tag, friendly, tagged, args["way"], forced=is_old(version))
         result = planned(plan, lacking=tagged is None, image_id=tagged.id if tagged else "")
         if check or not plan.steps:
             return result
         if tagged is None:
             result["image_id"] = self._bring(args, image, tag, version)
         self.take([step for step in plan.steps if step.words])
-        if tagged is None and not planning.is_old(version):
+        if tagged is None and not is_old(version):
             prune(self, name, tag, args["keep"])
         return result
 
@@ -62,7 +60,7 @@ class ActionModule(QuaiAction):
         converted = ""
         if args["way"] == "pull":
             self._pull(image, offer.reference)
-        elif planning.is_old(version):
+        elif is_old(version):
             archive = Path(offer.archive)
             with tempfile.TemporaryDirectory(dir=archive.parent) as near:
                 old = Path(near, "image.tar")

@@ -6,15 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, is_old
 from ansible_collections.quai.engine.plugins.module_utils.plan_image import LABEL_DIGEST
 from ansible_collections.quai.engine.plugins.module_utils.state import Image
 
 Way = Literal["load", "pull"]
-
-BY_CONTENT = (1, 10)
-"""The first engine whose images are known by their content. Older ones load another archive, and their registries spoke
-another language, in which nobody can tell whether what comes is what was built."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +30,6 @@ class Offer:
     def of(cls, values: Mapping[str, Any]) -> Offer:
         """Return the offer of a task's values."""
         return cls(**{**values, "layers": tuple(values["layers"])})
-
-
-def is_old(version: Sequence[int]) -> bool:
-    """Return whether the engine knows images by numbers of its own."""
-    return bool(version) and tuple(version) < BY_CONTENT
 
 
 def refuse_delivery(way: Way, version: Sequence[int], architecture: str, image: str, offer: Offer) -> None:

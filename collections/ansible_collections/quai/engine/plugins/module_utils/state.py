@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 ANONYMOUS = re.compile(r"[0-9a-f]{64}\Z")
 """The name Docker gives a volume nobody named."""
 
+
+# Engines before 1.8 tell no names: 1.6 kept such a volume in the first place, 1.7 in the second.
+_ANONYMOUS_PLACE = re.compile(r"/(vfs/dir/[0-9a-f]{64}|volumes/[0-9a-f]{64}/_data)\Z")
 
 EVERY = "0.0.0.0"  # noqa: S104 - how the engine writes "every address of the host"
 
@@ -26,7 +29,7 @@ class Mount:
     @property
     def anonymous(self) -> bool:
         """True for a volume without a name of its own: prunable, and lost once its container is removed with -v."""
-        return bool(ANONYMOUS.match(self.name)) or (not self.name and "/vfs/dir/" in self.source)
+        return bool(ANONYMOUS.match(self.name)) or (not self.name and bool(_ANONYMOUS_PLACE.search(self.source)))
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,13 @@ def images(text: str) -> list[Image]:
 def volumes(text: str) -> list[Volume]:
     """Return the volumes among the inspected documents."""
     return [_volume(document) for document in documents(text) if "Mountpoint" in document]
+
+
+def with_names(found: Iterable[Image], listing: str) -> list[Image]:
+    """Return the images with the names that `docker images --no-trunc` printed: old engines tell them nowhere else."""
+    rows = [line.split()[:3] for line in listing.splitlines()[1:]]
+    names = [(f"{row[0]}:{row[1]}", _image_id(row[2])) for row in rows if len(row) == 3]
+    return [replace(image, tags=tuple(name for name, image_id in names if image_id == image.id)) for image in found]
 
 
 def by_name(found: Iterable[Container], name: str) -> Container | None:

@@ -28,9 +28,12 @@ options:
   ca_bundle: {type: str, default: "", description: "PEM file on the host that the build trusts; it does not stay in the image."}
   keep: {type: int, default: 3, description: "Images of this name that are kept, as a count, besides those in use."}
   or_elsewhere:
-    type: bool
-    default: false
-    description: "Where the engine or the base image cannot be had, return C(elsewhere) instead of failing."
+    type: str
+    choices: [never, old, lacking]
+    default: never
+    description:
+      - "Return C(elsewhere) instead of failing: where the engine is too old to build (V(old)), or also where it or the base
+        image cannot be had (V(lacking))."
 """
 EXAMPLES = r"""
 - quai.engine.image:

@@ -10,8 +10,8 @@ from ansible_collections.quai.engine.plugins.plugin_utils.engine import ALL_CONT
 
 def labelled_images(name: str) -> str:
     """Return the fragment that prints the documents of all images labelled with this name, newest first."""
-    listing = quote(["docker", "image", "ls", "--no-trunc", "-q", "--filter", f"label={planning.LABEL_NAME}={name}"])
-    return f"ids=$({listing} | awk '!seen[$0]++') && {{ [ -z \"$ids\" ] || docker image inspect $ids; }}"
+    listing = quote(["docker", "images", "--no-trunc", "-q", "--filter", f"label={planning.LABEL_NAME}={name}"])
+    return f"ids=$({listing} | awk '!seen[$0]++') && {{ [ -z \"$ids\" ] || docker inspect $ids; }}"
 
 
 def prune(action: QuaiAction, name: str, tag: str, keep: int) -> None:

@@ -24,6 +24,8 @@ QUESTIONS = (
     "container inspect",
     "image inspect",
     "image ls",
+    "images",
+    "port",
     "volume inspect",
     "logs",
     "cp",

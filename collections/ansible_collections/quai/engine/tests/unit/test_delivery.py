@@ -78,7 +78,7 @@ def speaks(guard: Guard, version: str = "28.5.2") -> None:
         guard.answer("version *", f"{version}\n")
         guard.answer("info", recorded("docker-20.10.24", "info.out"))
     guard.answer("inspect *", "[]\n", "Error: No such object: web", 1)
-    guard.answer("image ls *")
+    guard.answer("images *")
     for words in ("load *", "pull *", "push *", "tag *", "rmi *", "ps *"):
         guard.answer(words)
 
@@ -516,7 +516,7 @@ def test_where_the_base_cannot_be_had_it_is_built_elsewhere(
     act: Run, guard: Guard, tmp_path: Path, said: list[str]
 ) -> None:
     (tmp_path / "Dockerfile").write_text("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n", encoding="utf-8")
-    arguments = {"name": "web", "context": str(tmp_path), "base": "python:3.13-slim", "or_elsewhere": True}
+    arguments = {"name": "web", "context": str(tmp_path), "base": "python:3.13-slim", "or_elsewhere": "lacking"}
     guard.answer("version *", "28.5.2\n")
     guard.answer("image inspect *", "[]\n", "Error: No such image", 1)
     guard.answer("pull *", "", "Error response from daemon: dial tcp: connect: network is unreachable", 1)
@@ -540,6 +540,6 @@ def test_what_was_brought_once_is_brought_again_without_asking_for_its_base(
         guard.answer("image inspect sha256:base", document())
     guard.answer("image inspect *", "[]\n", "Error: No such image", 1)
     guard.answer("pull *", "", "Error response from daemon: dial tcp: connect: network is unreachable", 1)
-    result = act("image", name="web", context=str(tmp_path), base="python:3.13-slim", or_elsewhere=True)
+    result = act("image", name="web", context=str(tmp_path), base="python:3.13-slim", or_elsewhere="lacking")
     assert guard.changes() == (["docker pull -q python:3.13-slim"] if base_is_here else [])
     assert ("was brought" in result["elsewhere"]) is not base_is_here
