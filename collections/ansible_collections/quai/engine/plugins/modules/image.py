@@ -31,9 +31,9 @@ options:
     type: str
     choices: [never, old, lacking]
     default: never
-    description:
-      - "Return C(elsewhere) instead of failing: where the engine is too old to build (V(old)), or also where it or the base
-        image cannot be had (V(lacking))."
+    description: >-
+      Return C(elsewhere) instead of failing: where the engine is too old to build (V(old)), or also where it or the base
+      image cannot be had (V(lacking)).
 """
 EXAMPLES = r"""
 - quai.engine.image:

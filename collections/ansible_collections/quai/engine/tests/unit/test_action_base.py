@@ -427,7 +427,7 @@ def test_a_client_alone_is_no_engine(tmp_path: Path, programs: list[str], docker
 
 def test_in_a_real_play(guard: Guard, tmp_path: Path) -> None:
     """Found without installation, documented arguments, the play's environment, a refusal as the task's error."""
-    guard.answer("version *", "1.6.2\n")
+    guard.answer("version *", "17.12.1\n")
     guard.answer("*", "", "Error: No such object", rc=1)
     (tmp_path / "play.yml").write_text(
         """
@@ -456,7 +456,7 @@ def test_in_a_real_play(guard: Guard, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "Docker 1.6.2 is too old: 18.9 is the least." in done.stdout + done.stderr
+    assert "Docker 17.12.1 is too old: 18.9 is the least." in done.stdout + done.stderr
     assert "changed=0" in done.stdout
     assert guard.changes() == []
     hosts = Path(f"{guard.log}.host").read_text(encoding="utf-8").split()

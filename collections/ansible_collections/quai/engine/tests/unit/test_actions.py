@@ -305,9 +305,9 @@ def test_the_image_is_a_fact_under_its_name(act: Run, engine: Guard, tmp_path: P
 def test_images_in_use_are_not_removed(act: Run, guard: Guard) -> None:
     guard.answer("version *", "28.5.2\n")
     guard.answer("images *", "sha256:1\n")
-    guard.answer("image inspect *", recorded("docker-28.5.2", "inspect_image_web.out"))
+    guard.answer("inspect sha256:1", recorded("docker-28.5.2", "inspect_image_web.out"))
     guard.answer("ps *", "web\n")
-    guard.answer("container inspect *", recorded("docker-28.5.2", "inspect_web.out"))
+    guard.answer("inspect web", recorded("docker-28.5.2", "inspect_web.out"))
     result = act("image", name="web", state="absent")
     assert result["failed"]
     assert "Images of web are in use by: web (" in result["msg"]
@@ -559,7 +559,7 @@ def keeper(guard: Guard, tmp_path: Path) -> Callable[..., dict[str, Any]]:
 
 def test_kept_data_that_is_all_right_costs_five_questions(act: Run, guard: Guard, keeper: Callable[..., Any]) -> None:
     assert act("data", **keeper()) == {"changed": False, "plan": [], "token": HELD}
-    assert [call.split()[1] for call in guard.calls] == ["volume", "ps", "container", "cp", "cp"]
+    assert [call.split()[1] for call in guard.calls] == ["volume", "ps", "inspect", "cp", "cp"]
     assert set(Path(f"{guard.log}.host").read_text(encoding="utf-8").split()) == {ELSEWHERE["DOCKER_HOST"]}
 
 
@@ -823,7 +823,7 @@ def test_a_release_that_cannot_start_is_removed_with_its_evidence(
 ) -> None:
     """The engine's own words, where the port is taken by what no table of sockets shows."""
     taken = recorded(engine_name, "run_port_taken.err")
-    shipyard.answer("container inspect web", documents(engine_name, "web_broken", Name="/web"))
+    shipyard.answer("inspect web", documents(engine_name, "web_broken", Name="/web"))
     shipyard.answer("create *", "id\n")
     shipyard.answer("start web", "", taken, 1)
     shipyard.answer(
