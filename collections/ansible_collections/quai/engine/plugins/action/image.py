@@ -20,7 +20,7 @@ from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
     VERSION_UNLESS_OK,
     engine_answers,
 )
-from ansible_collections.quai.engine.plugins.plugin_utils.images import labelled_images, prune
+from ansible_collections.quai.engine.plugins.plugin_utils.images import NAMES, labelled_images, prune
 
 CA_IN_CONTEXT = ".quai/ca-certificates.crt"
 CA_ARGUMENT = "QUAI_CA_BUNDLE"
@@ -293,7 +293,7 @@ class ActionModule(QuaiAction):
         in_use = {container.image_id: container.name for container in state.containers(answers["containers"].stdout)}
         labelled = state.images(answers["labelled"].stdout)
         if is_old(state.engine_version(answers["version"].stdout)):
-            labelled = state.with_names(labelled, self.command(["docker", "images", "--no-trunc"]).stdout)
+            labelled = state.with_names(labelled, self.fragment(NAMES).stdout)
         plan: Plan = planning.plan_absent(args["name"], labelled, in_use)
         if not self._task.check_mode:
             self.take(plan.steps)

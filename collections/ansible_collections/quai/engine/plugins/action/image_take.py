@@ -47,8 +47,8 @@ class ActionModule(QuaiAction):
         if tagged is None:
             result["image_id"] = self._bring(args, image, tag, version)
         self.take([step for step in plan.steps if step.words])
-        if tagged is None and not is_old(version):
-            prune(self, name, tag, args["keep"])
+        if tagged is None:
+            prune(self, name, tag, args["keep"], old=is_old(version))
         return result
 
     def _bring(self, args: dict[str, Any], image: str, tag: str, version: tuple[int, ...]) -> str:

@@ -14,9 +14,20 @@ def labelled_images(name: str) -> str:
     return f"ids=$({listing} | awk '!seen[$0]++') && {{ [ -z \"$ids\" ] || docker inspect $ids; }}"
 
 
-def prune(action: QuaiAction, name: str, tag: str, keep: int) -> None:
-    """Remove the oldest images of this name, but for the tag, `keep` of them, and those that containers use."""
-    answers = action.read({"labelled": labelled_images(name), "containers": ALL_CONTAINERS})
+NAMES = "docker images --no-trunc"
+"""Shell fragment: the images with their names, for `state.with_names`."""
+
+
+def prune(action: QuaiAction, name: str, tag: str, keep: int, *, old: bool = False) -> None:
+    """Remove the oldest images of this name, but for the tag, `keep` of them, and those that containers use.
+
+    old: whether the engine's documents tell no names.
+    """
+    sections = {"labelled": labelled_images(name), "containers": ALL_CONTAINERS}
+    answers = action.read(sections | ({"names": NAMES} if old else {}))
+    labelled = state.images(answers["labelled"].stdout)
+    if old:
+        labelled = state.with_names(labelled, answers["names"].stdout)
     in_use = [container.image_id for container in state.containers(answers["containers"].stdout)]
-    for step in planning.plan_prune(name, tag, state.images(answers["labelled"].stdout), in_use, keep).steps:
+    for step in planning.plan_prune(name, tag, labelled, in_use, keep).steps:
         action.take([step])

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.quai.engine.plugins.action import image_take
 from ansible_collections.quai.engine.plugins.module_utils import plan_data, plan_release, ports, state
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
 from ansible_collections.quai.engine.plugins.module_utils.state import Mount
-from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
+from ansible_collections.quai.engine.plugins.plugin_utils.images import prune
+from ansible_collections.quai.engine.tests.unit.harness import Guard, Run, action
 from ansible_collections.quai.engine.tests.unit.samples import (
     CONSUMER,
     DATA,
@@ -358,6 +360,21 @@ def test_images_are_removed_by_their_names(act: Run, guard: Guard) -> None:
     result = act("image", name="hello-world", state="absent")
     assert not result.get("failed"), result
     assert guard.changes() == ["docker rmi hello-world:conv", "docker rmi hello-world:latest"]
+
+
+def test_old_images_go(guard: Guard) -> None:
+    """By names that only the listing tells; those in use stay, and so does the tag."""
+    guard.answer("images --no-trunc -q *", f"{HEX}\n{HEX[::-1]}\n")
+    guard.answer(
+        "images --no-trunc", f"REPOSITORY TAG IMAGE ID\nweb new {HEX}\nweb latest {HEX}\nweb before {HEX[::-1]}\n"
+    )
+    guard.answer("inspect *", json.dumps([{"Id": HEX}, {"Id": HEX[::-1]}]))
+    guard.answer("ps *")
+    guard.answer("rmi *")
+    ask = action(image_take.ActionModule)
+    ask._host, ask._prefix = "quay1", ""
+    prune(ask, "web", "new", 0, old=True)
+    assert guard.changes() == ["docker rmi web:before"]
 
 
 def test_the_port_of_the_one_container_is_told(jessie: Guard) -> None:
