@@ -18,7 +18,9 @@ look() {
     s/^CapEff:[[:space:]]*/capabilities /p
     s/^NoNewPrivs:[[:space:]]*/no-new-privileges /p' "$1/status"
   awk '$5 == "/" { print "root", substr($6, 1, 2) }' "$1/mountinfo"
-  echo "memory $(cat "$limits/memory.max" 2>/dev/null || cat "$limits/memory/memory.limit_in_bytes")"
+  # An old engine shows the container nothing of its limits: the host's kernel has them.
+  echo "memory $(cat "$limits/memory.max" 2>/dev/null || cat "$limits/memory/memory.limit_in_bytes" 2>/dev/null ||
+    cat "/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' "$1/cgroup")/memory.limit_in_bytes")"
   echo "pids $(cat "$limits/pids.max" 2>/dev/null || cat "$limits/pids/pids.max")"
   echo "token $(cat "$4/.quai-volume")"
   case $5 in
@@ -42,17 +44,26 @@ if exec 3<>"/dev/tcp/$address/$port"; then
   echo "status ${status%%[!0-9]*}"
 fi
 
+# A volume that was there before Quai, on an old engine: see roles/app_data.
+if [ -n "$directory" ] && [ -s "$register.path" ]; then directory=$(cat "$register.path"); fi
 seen=
 if [ -n "$directory" ]; then
-  pid=$(docker inspect --type container --format '{{.State.Pid}}' "$web")
+  pid=$(docker inspect --format '{{.State.Pid}}' "$web")
   [ "${pid:-0}" -gt 0 ] && seen=$(look "/proc/$pid" "/proc/$pid/root" "$data_path" "$directory" "$log" "$mark")
 else
   mounts='{{range .Mounts}}{{.Destination}} is {{.Type}} {{.Name}}{{println}}{{end}}'
-  docker inspect --type container --format "$mounts" "$web" | grep -xF "$data_path is volume $volume"
+  docker inspect --format "$mounts" "$web" | grep -xF "$data_path is volume $volume"
   # shellcheck disable=SC2016 # the container's shell expands it
   seen=$(docker exec "$web" sh -c "$(declare -f look)"'; look "$@"' \
     look /proc/1 "" "$data_path" "$data_path" "$log" "$mark")
 fi
 printf '%s\n' "$seen"
+case $seen in
+  *'no-new-privileges 1'*) ;;
+  *) # engines of before 1.10 cannot do that; their version is asked only here
+    docker version --format x >/dev/null 2>&1 || docker version | sed -n 's/^Server version: \(1\.[0-9]\.\)/old engine \1/p'
+    docker info 2>&1 | sed -n 's/^WARNING: No memory limit support/memory without limits/p'
+    ;;
+esac
 if [ -s "$register" ] && printf '%s\n' "$seen" | grep -qxF "token $(cat "$register")"; then echo "token same"; fi
 printf 'page\n%s' "${page#*$'\r\n\r\n'}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_data as planning, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, is_old
 from ansible_collections.quai.engine.plugins.module_utils.script import HERE, Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
@@ -33,6 +33,15 @@ helper=$(docker create --name "$1-helper-$$" --label "$4=$1" --network none -v "
 set -- "$helper" "$2" "$3"
 {_VOLUME}"""
 _NO_FILE = re.compile("Could not find the file|No such container:path")
+
+
+def _taken_apart(directory: Answer) -> tuple[str, str, str, int]:
+    """Return owner, mode, kind and number of entries that `_DIRECTORY` printed; of one that is not there, it is empty."""
+    lines = directory.stdout.splitlines()
+    if len(lines) < 2:
+        return "", "", "directory", 0
+    owner, mode, kind = lines[0].split(" ", 2)
+    return owner, mode, kind, int(lines[1] or 0)
 
 
 class ActionModule(QuaiAction):
@@ -67,6 +76,10 @@ class ActionModule(QuaiAction):
         if answers_here:
             self._refuse_unlisted(answers["containers"])
         actual = self._actual(answers, wanted, args["consumers"])
+        if is_old(state.engine_version(answers["version"].stdout)):
+            wanted, recorded = self._on_old_engine(answers, wanted, actual.container, adopt=present)
+            answers |= self.read(self._of_the_directory(wanted))
+            actual = replace(actual, recorded=recorded)
         if wanted.directory:
             actual = replace(actual, **self._in_the_directory(answers, wanted, args["free_mib"] if present else None))
         elif not answers_here:  # in check mode, one that would be started by then: what is in it is not known yet
@@ -94,6 +107,22 @@ class ActionModule(QuaiAction):
                 "One of them may hold the data in another place.",
                 "Run again when the engine answers.",
             )
+
+    def _on_old_engine(
+        self, answers: dict[str, Answer], wanted: planning.Wanted, container: state.Container | None, *, adopt: bool
+    ) -> tuple[planning.Wanted, str]:
+        """Return what is wanted of an engine without volumes of a name, and the directory that the host remembers."""
+        # Such an engine tells a directory without the links that lead to it.
+        more = self.read(
+            {
+                "recorded": quote(["cat", wanted.record]),
+                "real": quote(["readlink", "-m", wanted.directory]),
+            }
+        )
+        recorded = more["recorded"].stdout.strip()
+        wanted = replace(wanted, directory=more["real"].stdout.strip() or wanted.directory)
+        entries = _taken_apart(answers["directory"])[3] if "directory" in answers else 0
+        return planning.on_old_engine(wanted, container, recorded, entries, adopt=adopt), recorded
 
     @staticmethod
     def _of_the_directory(wanted: planning.Wanted) -> dict[str, str]:
@@ -149,9 +178,7 @@ class ActionModule(QuaiAction):
                 "The data would be where nobody looks for it.",
                 "Leave app_data_directory empty: the engine then keeps the data in a volume of its own.",
             )
-        owner, mode, kind, entries = "", "", "directory", "0"
-        if len(lines := answers["directory"].stdout.splitlines()) > 1:
-            (owner, mode, kind), entries = lines[0].split(" ", 2), lines[1]
+        owner, mode, kind, entries = _taken_apart(answers["directory"])
         if kind != "directory":
             raise Refused(
                 f"{wanted.directory} is a {kind}.",
@@ -160,7 +187,7 @@ class ActionModule(QuaiAction):
             )
         for problem in [] if free_mib is None else space_problem(answers["space"], wanted.directory, free_mib):
             raise Refused(problem, "The application's data and logs go there.", "Nothing was changed.")
-        return {"owner": owner, "mode": mode, "entries": int(entries or 0), "token": answers["token"].stdout.strip()}
+        return {"owner": owner, "mode": mode, "entries": entries, "token": answers["token"].stdout.strip()}
 
     def _in_the_volume(self, look: Answer, actual: planning.Actual, wanted: planning.Wanted) -> dict[str, Any]:
         """Return what is in the engine's volume. Raises Refused where that cannot be known."""

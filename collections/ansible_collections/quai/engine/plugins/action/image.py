@@ -9,17 +9,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_image as planning, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused
+from ansible_collections.quai.engine.plugins.module_utils import base_image, packages, plan_image as planning, state
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused, is_old
 from ansible_collections.quai.engine.plugins.module_utils.script import HERE, quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
     ALL_CONTAINERS,
-    VERSION,
+    ANY_VERSION,
     VERSION_UNLESS_OK,
     engine_answers,
 )
+from ansible_collections.quai.engine.plugins.plugin_utils.images import NAMES, labelled_images, prune
 
 CA_IN_CONTEXT = ".quai/ca-certificates.crt"
 CA_ARGUMENT = "QUAI_CA_BUNDLE"
@@ -31,10 +32,8 @@ def inspect_images(*references: str) -> str:
     return quote(["docker", "image", "inspect", *references])
 
 
-def labelled_images(name: str) -> str:
-    """Return the fragment that prints the documents of all images labelled with this name, newest first."""
-    listing = quote(["docker", "image", "ls", "--no-trunc", "-q", "--filter", f"label={planning.LABEL_NAME}={name}"])
-    return f"ids=$({listing} | awk '!seen[$0]++') && {{ [ -z \"$ids\" ] || docker image inspect $ids; }}"
+class _TooOld(Refused):
+    """An engine that cannot build."""
 
 
 class ActionModule(QuaiAction):
@@ -42,8 +41,17 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the image, or have none of its name."""
-        self._task_vars = task_vars
-        return self._absent(args) if args["state"] == "absent" else self._present(args)
+        if args["state"] == "absent":
+            return self._absent(args)
+        try:
+            return self._present(args)
+        except Refused as reason:
+            if args["or_elsewhere"] != "lacking" and not (
+                isinstance(reason, _TooOld) and args["or_elsewhere"] == "old"
+            ):
+                raise
+            self.say(f"{args['name']} is not built here: {reason}")
+            return {"changed": False, "plan": [], "elsewhere": str(reason)}
 
     def _present(self, args: dict[str, Any]) -> dict[str, Any]:
         if not args["context"]:
@@ -67,6 +75,7 @@ class ActionModule(QuaiAction):
             | ({"fallback": inspect_images(fallback), "debian": f"{HERE} && command -v apt-get"} if fallback else {})
         )
         engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=self._task.check_mode)
+        _refuse_to_build(state.engine_version(answers["version"].stdout), name)
         if fallback and not answers.pop("debian").ok:
             if args["base_source"] == "debian":
                 raise Refused(
@@ -91,6 +100,17 @@ class ActionModule(QuaiAction):
                 found.get("fallback"),
                 args["base_refresh"],
             )
+            if (
+                args["or_elsewhere"] == "lacking"
+                and choice.ways
+                and not choice.image
+                and self._was_brought(found["friendly"])
+            ):
+                raise Refused(
+                    f"The {name} that is here was brought, and its base {reference} was not.",
+                    "What could be brought once can be brought again, without waiting for registries that do not answer.",
+                    "To build it here, set app_image_delivery to build.",
+                )
             if choice.ways and self._task.check_mode:
                 ways = " or, where no registry can be reached, ".join(
                     f"pull {reference}" if way == "pull" else f"make {fallback} from Debian packages"
@@ -133,9 +153,14 @@ class ActionModule(QuaiAction):
             self._build(args, root, paths, arguments, dockerfile, f"{name}:{tag}", tag, bases)
         self.take([step for step in plan.steps if step.words])
         if tagged is None:
-            self._prune(name, tag, args["keep"])
+            prune(self, name, tag, args["keep"])
         answer = self.command(["docker", "image", "inspect", "--format", "{{.Id}}", f"{name}:{tag}"])
         return result | {"image_id": answer.stdout.strip()}
+
+    def _was_brought(self, image: state.Image | None) -> bool:
+        """Return whether an image was built elsewhere: of bases that are not here."""
+        bases = image.labels.get(planning.LABEL_BASE_ID, "") if image else ""
+        return bool(bases) and not self.fragment(inspect_images(*bases.split(", "))).ok
 
     def _obtain(self, choice: planning.Base, runtime: str) -> tuple[str, str, str]:
         """Return the base's name, its id and a few words on where it came from, after getting it where it is not here."""
@@ -178,11 +203,12 @@ class ActionModule(QuaiAction):
             else f"{name} is made from Debian packages"
         )
         if not self.command(["sh", "-c", "command -v mmdebstrap"]).ok:
-            package = {"name": "mmdebstrap", "install_recommends": False, "update_cache": True}
-            module = self._execute_module("ansible.builtin.apt", package, task_vars=self._task_vars)
-            if module.get("failed"):
+            answer = self.command(
+                packages.install(["mmdebstrap"], update=True)
+            )  # no module: the host may have no Python
+            if not answer.ok:
                 raise Refused(
-                    f"mmdebstrap could not be installed: {module.get('msg')}.",
+                    f"mmdebstrap could not be installed: {answer.stderr}.",
                     "It makes the base image.",
                     "Check the host's apt sources.",
                 )
@@ -255,22 +281,33 @@ class ActionModule(QuaiAction):
                 f"{self._host}: the image {reference} could not be built; nothing that runs was touched. The last lines:\n{last}"
             )
 
-    def _prune(self, name: str, tag: str, keep: int) -> None:
-        answers = self.read({"labelled": labelled_images(name), "containers": ALL_CONTAINERS})
-        in_use = [container.image_id for container in state.containers(answers["containers"].stdout)]
-        for step in planning.plan_prune(name, tag, state.images(answers["labelled"].stdout), in_use, keep).steps:
-            self.take([step])
-
     def _absent(self, args: dict[str, Any]) -> dict[str, Any]:
         answers = self.read(
-            {"version": VERSION, "labelled": labelled_images(args["name"]), "containers": ALL_CONTAINERS}
+            {
+                "version": ANY_VERSION,
+                "labelled": labelled_images(args["name"]),
+                "containers": ALL_CONTAINERS,
+            }
         )
         engine_answers(answers["version"], self._host, may_be_missing=True, check_mode=self._task.check_mode)
         in_use = {container.image_id: container.name for container in state.containers(answers["containers"].stdout)}
-        plan: Plan = planning.plan_absent(args["name"], state.images(answers["labelled"].stdout), in_use)
+        labelled = state.images(answers["labelled"].stdout)
+        if is_old(state.engine_version(answers["version"].stdout)):
+            labelled = state.with_names(labelled, self.fragment(NAMES).stdout)
+        plan: Plan = planning.plan_absent(args["name"], labelled, in_use)
         if not self._task.check_mode:
             self.take(plan.steps)
         return planned(plan)
+
+
+def _refuse_to_build(version: tuple[int, ...], name: str) -> None:
+    """Raise Refused for an engine that cannot build."""
+    if is_old(version):
+        raise _TooOld(
+            f"Docker {'.'.join(map(str, version))} cannot build {name}.",
+            "It knows neither build arguments nor labels, and no base image of today comes to it.",
+            "Have it built on the controller or another host (app_image_builder) and sent (app_image_delivery: load).",
+        )
 
 
 def _fact(name: str) -> str:

@@ -11,7 +11,7 @@ from ansible.module_utils.common.yaml import yaml_load  # in C, where PyYAML is:
 from ansible_collections.quai.engine.plugins.module_utils import inputs, ports
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.module_utils.plan_release import bytes_of
-from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
+from ansible_collections.quai.engine.plugins.module_utils.script import Answer
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 from ansible_collections.quai.engine.plugins.plugin_utils.space import free_space, space_problem
@@ -71,12 +71,11 @@ class ActionModule(QuaiAction):
         return problems
 
     def _of_the_host(self, args: dict[str, Any]) -> list[str]:
-        publishing = ["docker", "ps", "--filter", f"publish={args['port']}", "--format", ports.PUBLISHED]
         answers = self.read(
             {
                 "user": "id -u; id -un",
                 "listening": ports.LISTENING,
-                "publishing": quote(publishing),
+                "publishing": ports.publishing(int(args["port"]), args["container"]),
                 "space": free_space(args["directory"]),
             }
         )

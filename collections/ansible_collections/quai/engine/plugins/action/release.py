@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_release as planning, ports, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step
+from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, is_old
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION_UNLESS_OK, engine_answers
@@ -25,7 +25,10 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the release run, or have no container of its names."""
+        self._without: list[str] = []
         plan, wanted = self._plan(args)
+        if self._without:
+            self.say(f"this engine is old: {args['name']} does without {'; '.join(self._without)}")
         if plan.steps and not self._task.check_mode:
             with lock(self, args["name"]):
                 plan, wanted = self._plan(args)  # what was read before the lock may be another run's by now
@@ -34,7 +37,7 @@ class ActionModule(QuaiAction):
                     plan.steps,
                     lambda step, _answer: self._evidence(step, wanted, args["log_file"], one_before) if wanted else "",
                 )
-        return planned(plan, **({"release": wanted.digest} if wanted else {}))
+        return planned(plan, **({"release": wanted.digest, "without": self._without} if wanted else {}))
 
     def _plan(self, args: dict[str, Any]) -> tuple[Plan, planning.Wanted | None]:
         """Read the host and return the plan, with the wanted release where one is wanted."""
@@ -53,17 +56,30 @@ class ActionModule(QuaiAction):
         engine_answers(
             answers["version"], self._host, may_be_missing=args["state"] == "absent", check_mode=self._task.check_mode
         )
+        old = is_old(state.engine_version(answers["version"].stdout))
+        if old:
+            tagged = args["image"] if ":" in args["image"].rpartition("/")[2] else f"{args['image']}:latest"
+            answers |= self.read(
+                {
+                    "image": quote(["docker", "inspect", tagged]),
+                    "containers": quote(["docker", "inspect", *names, args["volumes_from"] or name]),
+                    "warnings": "docker info 2>&1",
+                }
+            )
         found = state.containers(answers["containers"].stdout)
         actual = planning.Actual(*(state.by_name(found, each) for each in names))
         planning.refuse_strangers(actual, name, args["volumes_from"])
         if args["state"] == "absent":
-            return planning.plan_absent(actual, name, args["stop_timeout_seconds"]), None
+            return planning.plan_absent(actual, name, args["stop_timeout_seconds"], old=old), None
 
         image = next(iter(state.images(answers["image"].stdout)), None)
         source = state.by_name(found, args["volumes_from"])
         if not self._task.check_mode:  # in check mode, the roles before this one may not have made them yet
             self._refuse_missing(args, image, source)
         wanted = planning.wanted_of(args, image)
+        if old:
+            limits_memory = "No memory limit support" not in answers["warnings"].stdout
+            wanted, self._without = planning.on_old_engine(wanted, limits_memory=limits_memory)
         serving = actual.current or actual.previous
         self._refuse_taken_port(wanted, serving, answers["listening"])
         return planning.plan_release(actual, wanted, planning.volume_mismatch(serving, source, wanted)), wanted
@@ -120,13 +136,13 @@ class ActionModule(QuaiAction):
         """Return what the failed container says of itself, read before it is removed."""
         name = wanted.candidate if wanted.candidate in failed.title else wanted.name
         sections = {
-            "container": quote(["docker", "container", "inspect", name]),
+            "container": quote(["docker", "inspect", name]),
             "output": quote(["docker", "logs", "--tail", "25", name]) + " 2>&1",
         }
         if log_file:
             look = ["sh", "-c", '[ -f "$1" ] && exec tail -n 15 "$1"', "sh", log_file]
-            helper = ["docker", "run", "--rm", "--network", "none", "--volumes-from", name, "--entrypoint", look[0]]
-            sections["log"] = quote(["sh", "-c", _FOR_20_SECONDS, "sh", *helper, wanted.image_id, *look[1:]])
+            helper = ["docker", "run", "--rm", "--net", "none", "--volumes-from", name, "--entrypoint", look[0]]
+            sections["log"] = quote(["sh", "-c", _FOR_20_SECONDS, "sh", *helper, wanted.image_number, *look[1:]])
         answers = self.read(sections)
         lines = [
             f"The release {wanted.digest} of {wanted.image} is removed again"

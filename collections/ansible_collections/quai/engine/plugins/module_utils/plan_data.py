@@ -8,7 +8,7 @@ The rows are those of the project's guarantee: (a) nothing here, (b) the volume 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, step
 from ansible_collections.quai.engine.plugins.module_utils.state import Container, Mount, Volume
@@ -44,11 +44,29 @@ class Wanted:
     gid: int
     register: str
     """File on the host, outside the volume, that remembers the volume's token."""
+    old: bool = False
+    """Whether the engine has no volumes of a name: the container is bound to the directory itself."""
+    adopted: bool = False
+    """Whether the directory is a volume without a name, from a container made by hand, that only the host remembers."""
+
+    @property
+    def record(self) -> str:
+        """File on the host that remembers the directory of an adopted volume."""
+        return f"{self.register}.path"
+
+    def is_ours(self, mount: Mount | None) -> bool:
+        """Return whether this is the volume."""
+        return mount is not None and (mount.source == self.directory if self.old else mount.name == self.name)
 
     @property
     def place(self) -> str:
         """Where the data is, for people."""
         return self.directory or f"the volume {self.name}"
+
+    @property
+    def keeping(self) -> str:
+        """What the data is kept in, for people."""
+        return self.directory if self.old else f"the volume {self.name}{self.directory and f' in {self.directory}'}"
 
     @property
     def options(self) -> dict[str, str]:
@@ -73,6 +91,36 @@ class Actual:
     """Number of entries in the directory of the host."""
     helpers: tuple[Container, ...] = ()
     """Helping containers that an interrupted run left."""
+    recorded: str = ""
+    """Directory of an adopted volume that the host remembers, empty without one."""
+
+
+def on_old_engine(wanted: Wanted, container: Container | None, recorded: str, entries: int, *, adopt: bool) -> Wanted:
+    """Return what is wanted of an engine without volumes of a name: the directory is the one that holds the data already.
+
+    recorded: the directory that the host remembers; entries: how many the directory asked for has; adopt: whether the
+    volume of a container made by hand becomes ours. Raises Refused where it is not plain which data is meant.
+    """
+    wanted = replace(wanted, old=True)
+    if not wanted.directory:
+        raise Refused(
+            "This engine keeps no volume by a name.",
+            "The data would have no name that leads to it.",
+            "Set app_data_directory to a directory of the host.",
+        )
+    if recorded:
+        return replace(wanted, directory=recorded, adopted=True)
+    mount = container.mount_at(wanted.path) if container else None
+    if not (adopt and mount and mount.anonymous):
+        return wanted
+    if entries:
+        raise Refused(
+            f"The container {wanted.name} holds {wanted.path} in {mount.source}, and {wanted.directory} holds {entries} entries.",
+            "Only one of them can be the application's data, and Quai does not guess.",
+            f"Look at both. To go on with the container's, move {wanted.directory} away; to go on with the directory's, "
+            f"rename the container (docker rename {wanted.name} {wanted.name}-old), and its consumers' too.",
+        )
+    return replace(wanted, directory=mount.source, adopted=True)
 
 
 def plan_data(actual: Actual, wanted: Wanted, token: str) -> Plan:
@@ -89,7 +137,7 @@ def plan_data(actual: Actual, wanted: Wanted, token: str) -> Plan:
     own = ["install", "-d", "-m", "0750", "-o", str(wanted.uid), "-g", str(wanted.gid), wanted.directory]
     if wanted.directory and not ready:
         steps.append(step(f"have the directory {wanted.directory}, owned by {owner}", *own))
-    if actual.volume is None:
+    if actual.volume is None and not wanted.old:
         options = [word for pair in wanted.options.items() for word in ("--opt", "=".join(pair))]
         words = [
             "docker",
@@ -111,12 +159,16 @@ def plan_data(actual: Actual, wanted: Wanted, token: str) -> Plan:
         )
     if actual.container is None:
         words = ["docker", "create", "--name", wanted.name, "--label", f"{LABEL_DATA}={wanted.name}"]
-        words += ["--network", "none", "-v", f"{wanted.name}:{wanted.path}", wanted.image, "true"]
+        source = wanted.directory if wanted.old else wanted.name
+        words += ["--net", "none", "-v", f"{source}:{wanted.path}", wanted.image, "true"]
         steps.append(step(f"create the volume container {wanted.name}", *words, undo=["docker", "rm", wanted.name]))
     # The engine copies the image's content, owner and mode into an empty volume when a container first takes it.
     if wanted.directory:
         if actual.container is None:
             steps.append(step(f"keep {wanted.directory} to {owner}", *own))
+        if wanted.adopted and actual.recorded != wanted.directory:
+            title = f"remember in {wanted.record} that the data of {wanted.name} is in {wanted.directory}"
+            steps.append(_write(title, wanted.directory, wanted.record, "0444"))
         if not actual.token:
             title = f"write the volume's token into {wanted.directory}"
             steps.append(_write(title, current, f"{wanted.directory}/{TOKEN_FILE}", "0444"))
@@ -128,14 +180,10 @@ def plan_data(actual: Actual, wanted: Wanted, token: str) -> Plan:
         "container": "present" if actual.container else "absent",
         "directory": f"{wanted.place} {actual.owner} {actual.mode}".strip() if actual.owner else "absent",
         "token": "present" if actual.token else "absent",
-        "volume": "present" if actual.volume else "absent",
     }
-    after = {
-        "container": "present",
-        "directory": f"{wanted.place} {owner} 750",
-        "token": "present",
-        "volume": "present",
-    }
+    after = {"container": "present", "directory": f"{wanted.place} {owner} 750", "token": "present"}
+    if not wanted.old:
+        before["volume"], after["volume"] = "present" if actual.volume else "absent", "present"
     return Plan(tuple(steps), before, after) if steps else Plan()
 
 
@@ -159,7 +207,7 @@ def plan_absent(actual: Actual, wanted: Wanted, purge: str) -> Plan:
     steps = _sweep(actual)
     if actual.container:
         mount = actual.container.mount_at(wanted.path)
-        if mount is None or mount.name != wanted.name:
+        if not wanted.is_ours(mount):
             raise _refuse_foreign(actual.container, mount, wanted)
         steps.append(step(f"remove the volume container {wanted.name} (its data stays)", "docker", "rm", wanted.name))
     if purge:
@@ -180,6 +228,8 @@ def plan_absent(actual: Actual, wanted: Wanted, purge: str) -> Plan:
             steps.append(step(f"destroy the data in {wanted.directory}", *words))
         if actual.registered:
             steps.append(step(f"forget the volume's token in {wanted.register}", "rm", "-f", "--", wanted.register))
+        if actual.recorded:
+            steps.append(step(f"forget where the data was, in {wanted.record}", "rm", "-f", "--", wanted.record))
     there = actual.owner if wanted.directory else actual.volume
     before = {"container": "present" if actual.container else "absent", "data": "kept" if there else "absent"}
     after = {"container": "absent", "data": "absent" if purge else before["data"]}
@@ -211,8 +261,8 @@ def _refuse_other_data(actual: Actual, wanted: Wanted) -> None:
     """Rows d to g: data that is reached in another way than by the volume of this name."""
     ours = actual.container.mount_at(wanted.path) if actual.container else None
     mounted = [(container, mount) for container in actual.consumers if (mount := container.mount_at(wanted.path))]
-    astray = [(container, mount) for container, mount in mounted if mount.name != wanted.name]
-    if actual.container and (ours is None or ours.name != wanted.name):
+    astray = [(container, mount) for container, mount in mounted if not wanted.is_ours(mount)]
+    if actual.container and not wanted.is_ours(ours):
         others = {mount.source for _container, mount in mounted} - {ours.source if ours else ""}
         if others:
             raise _refuse_split(actual.container, ours, mounted, wanted)
@@ -249,8 +299,7 @@ def _refuse_foreign(container: Container, mount: Mount | None, wanted: Wanted) -
     )
     return Refused(
         f"The container {container.name} holds {wanted.path} in {kind}: {mount.source}.",
-        f"Quai keeps it in the volume {wanted.name}{wanted.directory and f' in {wanted.directory}'}; "
-        "a new volume beside it would start empty.",
+        f"Quai keeps it in {wanted.keeping}; a new volume beside it would start empty.",
         f"Stop its writers, copy the data ({_copying(container, mount.source, wanted)}), rename the container "
         f"(docker rename {container.name} {container.name}-old), and run again; remove the old one, without -v, when all is well.",
     )

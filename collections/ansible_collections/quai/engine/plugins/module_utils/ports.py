@@ -15,6 +15,8 @@ LISTENING = f"{HERE} && cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 =
 PUBLISHED = "{{.Names}} {{.Ports}}"
 """Format of `docker ps` that `published` reads."""
 
+_PORTS_OF = """docker port "$1" | awk -v name="$1" -F ' -> ' '{ print name, $2 "->" $1 }'"""
+
 _OWNER = 'for fd in $(find /proc/[0-9]*/fd -lname "socket:\\[$1\\]" 2>/dev/null); do p=${fd#/proc/}; p=${p%%/*}; echo "$(cat /proc/$p/comm) (pid $p)"; done'
 
 
@@ -40,6 +42,12 @@ def listeners(text: str) -> list[Listener]:
     return found
 
 
+def publishing(port: int, container: str) -> str:
+    """Return the fragment that prints, for `published`, who publishes this port; old engines tell of the one container only."""
+    words = ["docker", "ps", "--filter", f"publish={port}", "--format", PUBLISHED]
+    return f"{quote(words)} 2>/dev/null || {quote(['sh', '-c', _PORTS_OF, 'sh', container])}"
+
+
 def published(text: str) -> dict[str, list[Listener]]:
     """Return by container the addresses and TCP ports it publishes, as `docker ps --format PUBLISHED` printed them."""
     found: dict[str, list[Listener]] = {}
@@ -47,11 +55,11 @@ def published(text: str) -> dict[str, list[Listener]]:
         name, _blank, where = line.strip().partition(" ")
         # "0.0.0.0:80->5000/tcp, [::]:8000-8002->8000-8002/tcp, 9000/tcp"; older engines write :::80 for [::]:80.
         matches = re.finditer(r"([0-9A-Fa-f.:\[\]]+):(\d+)(?:-(\d+))?->[\d-]+/tcp", where)
-        found[name] = [
+        found.setdefault(name, []).extend(
             Listener(match[1].strip("[]"), port, "")
             for match in matches
             for port in range(int(match[2]), int(match[3] or match[2]) + 1)
-        ]
+        )
     found.pop("", None)
     return found
 

@@ -6,12 +6,15 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 ANONYMOUS = re.compile(r"[0-9a-f]{64}\Z")
 """The name Docker gives a volume nobody named."""
 
+
+# Engines before 1.8 tell no names: 1.6 kept such a volume in the first place, 1.7 in the second.
+_ANONYMOUS_PLACE = re.compile(r"/(vfs/dir/[0-9a-f]{64}|volumes/[0-9a-f]{64}/_data)\Z")
 
 EVERY = "0.0.0.0"  # noqa: S104 - how the engine writes "every address of the host"
 
@@ -27,7 +30,7 @@ class Mount:
     @property
     def anonymous(self) -> bool:
         """True for a volume without a name of its own: prunable, and lost once its container is removed with -v."""
-        return bool(ANONYMOUS.match(self.name)) or (not self.name and "/vfs/dir/" in self.source)
+        return bool(ANONYMOUS.match(self.name)) or (not self.name and bool(_ANONYMOUS_PLACE.search(self.source)))
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,10 @@ class Container:
 
 @dataclass(frozen=True)
 class Image:
-    """One image: its id (always with `sha256:`), names, labels, size in bytes and the paths it declares as volumes."""
+    """One image: its id (always with `sha256:`), names, labels, size in bytes and the paths it declares as volumes.
+
+    Engines before 1.10 tell neither names nor layers (the digests of their tars, lowest first).
+    """
 
     id: str
     tags: tuple[str, ...]
@@ -92,6 +98,8 @@ class Image:
     volumes: tuple[str, ...] = ()
     created: str = ""
     env: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    architecture: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,13 @@ def images(text: str) -> list[Image]:
 def volumes(text: str) -> list[Volume]:
     """Return the volumes among the inspected documents."""
     return [_volume(document) for document in documents(text) if "Mountpoint" in document]
+
+
+def with_names(found: Iterable[Image], listing: str) -> list[Image]:
+    """Return the images with the names that `docker images --no-trunc` printed: old engines tell them nowhere else."""
+    rows = [line.split()[:3] for line in listing.splitlines()[1:]]
+    names = [(f"{row[0]}:{row[1]}", _image_id(row[2])) for row in rows if len(row) == 3]
+    return [replace(image, tags=tuple(name for name, image_id in names if image_id == image.id)) for image in found]
 
 
 def by_name(found: Iterable[Container], name: str) -> Container | None:
@@ -222,6 +237,8 @@ def _image(document: Mapping[str, Any]) -> Image:
         volumes=tuple(sorted((document.get("Config") or {}).get("Volumes") or ())),
         created=str(document.get("Created") or ""),
         env=tuple((document.get("Config") or {}).get("Env") or ()),
+        layers=tuple((document.get("RootFS") or {}).get("Layers") or ()),
+        architecture=str(document.get("Architecture") or ""),
     )
 
 

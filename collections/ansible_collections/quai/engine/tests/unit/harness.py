@@ -24,9 +24,12 @@ QUESTIONS = (
     "container inspect",
     "image inspect",
     "image ls",
+    "images",
+    "port",
     "volume inspect",
     "logs",
     "cp",
+    "info",
 )
 Run = Callable[..., dict[str, Any]]
 

@@ -64,6 +64,8 @@ def test_the_documented_options_are_the_argument_spec(module: str) -> None:
 
 
 def _sample(option: dict[str, Any]) -> object:
+    if "choices" in option:
+        return option["choices"][0]
     return {"str": "x", "path": "/x", "int": 1, "raw": "1", "bool": True, "dict": {}, "list": []}[option["type"]]
 
 
@@ -429,7 +431,7 @@ def test_a_client_alone_is_no_engine(tmp_path: Path, programs: list[str], docker
 
 def test_in_a_real_play(guard: Guard, tmp_path: Path) -> None:
     """Found without installation, documented arguments, the play's environment, a refusal as the task's error."""
-    guard.answer("version *", "1.6.2\n")
+    guard.answer("version *", "17.12.1\n")
     guard.answer("*", "", "Error: No such object", rc=1)
     (tmp_path / "play.yml").write_text(
         """
@@ -458,7 +460,7 @@ def test_in_a_real_play(guard: Guard, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "Docker 1.6.2 is too old: 18.9 is the least." in done.stdout + done.stderr
+    assert "Docker 17.12.1 is too old: 18.9 is the least." in done.stdout + done.stderr
     assert "changed=0" in done.stdout
     assert guard.changes() == []
     hosts = Path(f"{guard.log}.host").read_text(encoding="utf-8").split()

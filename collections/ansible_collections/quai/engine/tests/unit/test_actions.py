@@ -87,7 +87,7 @@ def nothing_there(guard: Guard) -> None:
     guard.answer("container inspect *", "[]\n", "Error response from daemon: No such container: x", 1)
     guard.answer("image inspect *", "[]\n", "Error response from daemon: No such image: x", 1)
     guard.answer("volume inspect *", "[]\n", "Error response from daemon: get x: no such volume", 1)
-    guard.answer("image ls *")
+    guard.answer("images *")
 
 
 # --- every action, on an engine that will not do ----------------------------------------------------------------------
@@ -304,10 +304,10 @@ def test_the_image_is_a_fact_under_its_name(act: Run, engine: Guard, tmp_path: P
 
 def test_images_in_use_are_not_removed(act: Run, guard: Guard) -> None:
     guard.answer("version *", "28.5.2\n")
-    guard.answer("image ls *", "sha256:1\n")
-    guard.answer("image inspect *", recorded("docker-28.5.2", "inspect_image_web.out"))
+    guard.answer("images *", "sha256:1\n")
+    guard.answer("inspect sha256:1", recorded("docker-28.5.2", "inspect_image_web.out"))
     guard.answer("ps *", "web\n")
-    guard.answer("container inspect *", recorded("docker-28.5.2", "inspect_web.out"))
+    guard.answer("inspect web", recorded("docker-28.5.2", "inspect_web.out"))
     result = act("image", name="web", state="absent")
     assert result["failed"]
     assert "Images of web are in use by: web (" in result["msg"]
@@ -426,13 +426,13 @@ def test_data_of_a_host_built_by_hand_is_refused(act: Run, guard: Guard, tmp_pat
         *json.loads(documents(engine_name, "hand_web", Name="/web")),
     ]
     both[1]["HostConfig"]["VolumesFrom"] = ["myapp_data"]
-    guard.answer("container inspect one two", json.dumps(both))
+    guard.answer("inspect one two", json.dumps(both))
     nothing_there(guard)
     result = act("data", **args_of("data", tmp_path))
     assert result["failed"]
     assert "The container myapp_data holds /data in an anonymous volume: /var/lib/docker/volumes/" in result["msg"]
     # Its container is gone, and only the application, asked for by name, still knows where the data is.
-    guard.answer("container inspect two", json.dumps(both[1:]))
+    guard.answer("inspect two", json.dumps(both[1:]))
     assert guard.changes() == []
 
 
@@ -445,7 +445,7 @@ def test_data_that_only_a_consumer_holds_is_found(
     guard.answer("ps *", "two\n")
     (web,) = json.loads(documents(engine_name, "hand_web", Name="/web"))
     web["HostConfig"]["VolumesFrom"] = ["myapp_data:rw"]
-    guard.answer("container inspect two", json.dumps([web]))
+    guard.answer("inspect two", json.dumps([web]))
     nothing_there(guard)
     result = act("data", consumers=consumers, **args_of("data", tmp_path))
     assert bool(result.get("failed")) is found
@@ -539,7 +539,7 @@ def keeper(guard: Guard, tmp_path: Path) -> Callable[..., dict[str, Any]]:
         if container == "present":
             mounts = [{"Type": "volume", "Name": "myapp_data", "Source": "/x", "Destination": "/data"}]
             guard.answer("ps -aq *", "one\n")
-            guard.answer("container inspect one", documents("docker-28.5.2", "myapp_data", Mounts=mounts))
+            guard.answer("inspect one", documents("docker-28.5.2", "myapp_data", Mounts=mounts))
         guard.answer("ps -aq *")
         directory = archive(tmp_path / "directory.tar", "data/", mode=0o40750, uid=1000, gid=1000)
         guard.answer("cp *:/data -", directory)
@@ -559,7 +559,7 @@ def keeper(guard: Guard, tmp_path: Path) -> Callable[..., dict[str, Any]]:
 
 def test_kept_data_that_is_all_right_costs_five_questions(act: Run, guard: Guard, keeper: Callable[..., Any]) -> None:
     assert act("data", **keeper()) == {"changed": False, "plan": [], "token": HELD}
-    assert [call.split()[1] for call in guard.calls] == ["volume", "ps", "container", "cp", "cp"]
+    assert [call.split()[1] for call in guard.calls] == ["volume", "ps", "inspect", "cp", "cp"]
     assert set(Path(f"{guard.log}.host").read_text(encoding="utf-8").split()) == {ELSEWHERE["DOCKER_HOST"]}
 
 
@@ -576,7 +576,7 @@ def test_a_container_made_by_hand_is_no_keeper(act: Run, guard: Guard, tmp_path:
     """It is the plan that refuses it, with how to bring its data in, not the look into it."""
     guard.answer("volume inspect *", json.dumps([{"Name": "myapp_data", "Driver": "local", "Mountpoint": "/x"}]))
     guard.answer("ps -aq *", "one\n")
-    guard.answer("container inspect one", documents(engine_name, "hand_data", Name="/myapp_data"))
+    guard.answer("inspect one", documents(engine_name, "hand_data", Name="/myapp_data"))
     result = act("data", environment=ELSEWHERE, **(args_of("data", tmp_path) | {"directory": ""}))
     assert result["failed"]
     assert "The container myapp_data holds /data in an anonymous volume" in result["msg"]
@@ -823,7 +823,7 @@ def test_a_release_that_cannot_start_is_removed_with_its_evidence(
 ) -> None:
     """The engine's own words, where the port is taken by what no table of sockets shows."""
     taken = recorded(engine_name, "run_port_taken.err")
-    shipyard.answer("container inspect web", documents(engine_name, "web_broken", Name="/web"))
+    shipyard.answer("inspect web", documents(engine_name, "web_broken", Name="/web"))
     shipyard.answer("create *", "id\n")
     shipyard.answer("start web", "", taken, 1)
     shipyard.answer(
@@ -844,7 +844,7 @@ def test_a_release_that_cannot_start_is_removed_with_its_evidence(
     verbs = [call.split(" ")[1] for call in shipyard.changes()]
     assert verbs == ["create", "start", "run", "rm"]
     (look,) = [call for call in shipyard.changes() if call.startswith("docker run ")]
-    assert "--network none --volumes-from web --entrypoint sh sha256:" in look
+    assert "--net none --volumes-from web --entrypoint sh " in look
     assert look.endswith(' -c [ -f "$1" ] && exec tail -n 15 "$1" sh /data/myapp.log')
     assert shipyard.calls[-1] == "docker rm -f web"
 

@@ -45,7 +45,9 @@ CREATE_VOLUME = (
     f"docker volume create --driver local --opt type=none --opt o=bind --opt device={DIRECTORY} "
     "--label quai.data=myapp_data myapp_data"
 )
-CREATE_CONTAINER = "docker create --name myapp_data --label quai.data=myapp_data --network none -v myapp_data:/data myapp_data:abc true"
+CREATE_CONTAINER = (
+    "docker create --name myapp_data --label quai.data=myapp_data --net none -v myapp_data:/data myapp_data:abc true"
+)
 
 
 def but(actual: Actual = DONE, **changes: object) -> Actual:

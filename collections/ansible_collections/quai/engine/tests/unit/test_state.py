@@ -79,7 +79,7 @@ def test_jessie_answers_with_an_image_where_there_is_no_container() -> None:
     (image,) = state.images(text)
     assert image == state.Image(
         id="sha256:d3ffdac93d5729c1d9121e887c788a42d0dfbec979f52073515605552a4baf98", tags=(), labels={}, size=682_696,
-        created="2026-11-23T19:33:05.887072757Z", env=image.env,
+        created="2026-11-23T19:33:05.887072757Z", env=image.env, architecture="amd64",
     )  # fmt: skip
 
 
@@ -193,6 +193,9 @@ def test_images(engine: str) -> None:
     assert image.labels["quai.digest"] == "sha256-0123abcd"
     assert image.size > 10 << 20
     assert image.volumes == ()
+    assert len(image.layers) > 1
+    assert image.layers[0].startswith("sha256:")
+    assert image.architecture == "amd64"
     (data,) = state.images(json.dumps([{"Id": image.id, "Config": {"Volumes": {"/srv": {}, "/data": {}}}}]))
     assert data.volumes == ("/data", "/srv")
     assert state.containers(recorded(engine, "inspect_image_web")) == []

@@ -29,7 +29,7 @@ def serves(guard: Guard, engine: str) -> None:
     """The guard speaks as an engine that was recorded while it served by hand."""
     guard.answer("version *", recorded(engine, "version_json").strip() and "26.1.5\n")
     guard.answer("ps -aq *", "c1\n")
-    guard.answer("container inspect c1", recorded(engine, "inspect_web"))
+    guard.answer("inspect c1", recorded(engine, "inspect_web"))
     guard.answer("container inspect --format *Pid* web", "0\n")
     guard.answer("container inspect --format *LogPath* web")
     guard.answer("image ls *")
