@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
     VERSION_UNLESS_OK,
     engine_answers,
 )
-from ansible_collections.quai.engine.plugins.plugin_utils.images import labelled_images, prune
+from ansible_collections.quai.engine.plugins.plugin_utils.images import image_fact, labelled_images, prune
 
 CA_IN_CONTEXT = ".quai/ca-certificates.crt"
 CA_ARGUMENT = "QUAI_CA_BUNDLE"
@@ -133,7 +131,7 @@ class ActionModule(QuaiAction):
             image_id=tagged.id if tagged else "",
         )
         # The release is judged by what this run built or, in check mode, would have built.
-        result["ansible_facts"] = {_fact(name): f"{name}:{tag}"}
+        result["ansible_facts"] = {image_fact(name): f"{name}:{tag}"}
         if self._task.check_mode or not plan.steps:
             return result
         if tagged is None:
@@ -230,7 +228,7 @@ class ActionModule(QuaiAction):
             planning.LABEL_DIGEST: tag,
             planning.LABEL_BASE: ", ".join(bases),
             planning.LABEL_BASE_ID: ", ".join(bases.values()),
-            planning.LABEL_REVISION: _revision(root),
+            planning.LABEL_REVISION: contexts.revision(root),
         }
         directory = self._make_tmp_path()
         archive = f"{directory}context.tar" if directory.endswith("/") else f"{directory}/context.tar"
@@ -279,17 +277,3 @@ class ActionModule(QuaiAction):
         if not self._task.check_mode:
             self.take(plan.steps)
         return planned(plan)
-
-
-def _fact(name: str) -> str:
-    return "quai_image_" + re.sub(r"\W", "_", name)
-
-
-def _revision(root: Path) -> str:
-    """Return what git says of the context, or `unknown` outside of a checkout."""
-    command = ["git", "-C", os.fspath(root), "describe", "--always", "--dirty", "--tags"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return found.stdout.strip() or "unknown"
