@@ -12,6 +12,7 @@ from ansible_collections.quai.engine.plugins.module_utils.plan_bundle import PAC
 from ansible_collections.quai.engine.plugins.plugin_utils import bundle as bundles, context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 
+RELEASE = '. /etc/os-release && echo "$VERSION_CODENAME"'
 UNUSED_SECONDS = 7 * 24 * 3600
 
 
@@ -22,7 +23,7 @@ class ActionModule(QuaiAction):
         """Return where the bundle's packages and images are, as the fact quai_bundle."""
         path, cache = Path(args["file"]).absolute(), Path(args["cache"])
         manifest = bundles.read_manifest(path)
-        answers = self.read({"release": '. /etc/os-release && echo "$VERSION_CODENAME"', "architecture": "dpkg --print-architecture"})
+        answers = self.read({"release": RELEASE, "architecture": "dpkg --print-architecture"})
         release, architecture = (answers[name].stdout.strip() for name in ("release", "architecture"))
         planning.refuse_other_host(manifest, str(path), self._host, release, architecture)
         if not args["stale"]:

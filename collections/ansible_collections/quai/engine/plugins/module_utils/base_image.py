@@ -156,9 +156,9 @@ field == "enabled" { enabled = enabled " " $0 }
 END { flush_stanza() }
 """
 
-# Finds the host's Debian mirror: leaves "deb ADDRESS SUITE main" in the arguments, a line each, and a directory in $work.
+# WHAT: what is made of it. OTHERWISE: the other way, where there is none. Finds the host's Debian mirror: leaves "deb ADDRESS SUITE main" in the arguments, a line each, and a directory in $work.
 SOURCES = r"""
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/quai-debian.XXXXXX")
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/quai-base.XXXXXX")
 child=
 cleanup() {
     status=$?
@@ -226,7 +226,7 @@ for extra in @SUITE@-updates @SUITE@-security; do
         set -- "$@" "deb $uri $extra main"
         say "Debian $extra from $uri"
     else
-        say "warning: no address of this host serves $extra; going on without it"
+        say "warning: no address of this host serves $extra; @WHAT@ goes without it"
     fi
 done
 """
@@ -336,6 +336,7 @@ def render(base: BaseImage) -> str:
         "IMPORTS": ", ".join(base.imports),
         "CUSTOMIZE": base.customize.strip(),
         "DPKG_OPTIONS": "".join(f"    --dpkgopt={shlex.quote(option)} \\\n" for option in options),
+        "WHAT": "the image",
         "OTHERWISE": "or name a base image that can be pulled",
     }
     return filled(_SCRIPT, words)

@@ -99,6 +99,7 @@ def fetch(releases: Mapping[str, Mapping[str, Any]], name: str, output: str) -> 
         "OPTIONS": apt_options('"$work"'),
         "PACKAGES": quote([*current[name]["engine"], *current[name]["helpers"]]),
         "INDEX": INDEX,
+        "WHAT": "the bundle",
         "OTHERWISE": "or name a host that has one (bundle_builder)",
     }
     return f"sh -c {shlex.quote(base_image.filled(_FETCH, words))} fetch {shlex.quote(output)}"
