@@ -156,7 +156,8 @@ field == "enabled" { enabled = enabled " " $0 }
 END { flush_stanza() }
 """
 
-# WHAT: what is made of it. OTHERWISE: the other way, where there is none. Finds the host's Debian mirror: leaves "deb ADDRESS SUITE main" in the arguments, a line each, and a directory in $work.
+# Finds the host's Debian mirror: leaves "deb ADDRESS SUITE main" in the arguments, a line each, and a directory in $work.
+# WHAT is made of it; OTHERWISE: what else there is to do where there is none.
 SOURCES = r"""
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/quai-base.XXXXXX")
 child=

@@ -90,7 +90,9 @@ def manifest_of(text: str, path: str) -> Manifest:
                 "files": {name: File(**file) for name, file in found["files"].items()},
             }
         )
-        strange = [name for name, file in manifest.files.items() if not (NAME.match(name) and DIGEST.match(file.sha256))]
+        strange = [
+            name for name, file in manifest.files.items() if not (NAME.match(name) and DIGEST.match(file.sha256))
+        ]
         strange += [name for name, image in manifest.images.items() if image.offer["archive"] not in manifest.files]
     except (KeyError, TypeError, AttributeError) as error:
         raise damaged(path, f"its {MANIFEST} is not as it should be ({error})") from None

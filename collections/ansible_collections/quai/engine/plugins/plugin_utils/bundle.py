@@ -24,7 +24,13 @@ from ansible_collections.quai.engine.plugins.module_utils.plan_bundle import (
     manifest_of,
 )
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
-from ansible_collections.quai.engine.plugins.plugin_utils.archive import DOCUMENT_BYTES, PIECE_BYTES, header, padding, whole
+from ansible_collections.quai.engine.plugins.plugin_utils.archive import (
+    DOCUMENT_BYTES,
+    PIECE_BYTES,
+    header,
+    padding,
+    whole,
+)
 
 END = bytes(2 * tarfile.BLOCKSIZE)
 

@@ -257,7 +257,8 @@ def test_one_that_was_damaged_since_is_refused(act: Run, written: dict[str, Any]
     assert not act("bundle_open", **opening(written, tmp_path)).get("failed")
     spoil(written)
     result = act("bundle_open", **opening(written, tmp_path))
-    assert result["failed"] and "images/1.tar is not what its SHA-256 says" in result["msg"]
+    assert result["failed"]
+    assert "images/1.tar is not what its SHA-256 says" in result["msg"]
 
 
 @pytest.mark.usefixtures("host")
