@@ -18,8 +18,6 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Write the bundle, unless the file is that very bundle already."""
-        if self._task.check_mode:
-            return {"changed": True, "plan": [f"write a bundle for Debian {args['release']}"]}
         sources = {f"{PACKAGES}{path.name}": path for path in Path(args["packages"]).iterdir()}
         images = {}
         for name, image in args["images"].items():
@@ -42,6 +40,8 @@ class ActionModule(QuaiAction):
         result = {"changed": False, "plan": [], "file": str(path), "content": _content(manifest)}
         if _is_there(path, manifest):
             return result
+        if self._task.check_mode:
+            return result | {"changed": True, "plan": [f"write {path}"]}
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.long_step(f"writing {path}"):
             bundles.write(path, manifest, sources)

@@ -11,7 +11,7 @@ options:
   file: {type: path, default: "", description: "The bundle; empty for C(quai-RELEASE-ARCHITECTURE.tar) where the command is run."}
   project: {type: path, required: true, description: "Quai's own directory, whose version the bundle names."}
   release: {type: str, required: true, description: "Code name of the Debian release."}
-  architecture: {type: str, default: "", description: "Its architecture, in Debian's words; needed but in check mode."}
+  architecture: {type: str, required: true, description: "Its architecture, in Debian's words."}
   packages: {type: path, required: true, description: "Directory that quai.engine.release_packages has filled."}
   images:
     type: dict
@@ -30,7 +30,7 @@ EXAMPLES = r"""
       web: {context: files/web, dockerfile: Dockerfile, build_args: {}, archive: "{{ ansible_facts['quai_archive_web'] }}"}
 """
 RETURN = r"""
-file: {description: Path of the bundle., returned: not in check mode, type: str}
-content: {description: "Its size and content, in a few words each.", returned: not in check mode, type: list}
+file: {description: Path of the bundle., returned: always, type: str}
+content: {description: "Its size and content, in a few words each.", returned: always, type: list}
 plan: {description: What was (or would be) done., returned: always, type: list}
 """
