@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible import constants
 
-from ansible_collections.quai.engine.plugins.module_utils import daemon_steps, plan_daemon as planning
+from ansible_collections.quai.engine.plugins.module_utils import daemon_steps, plan_daemon as planning, release_packages
 from ansible_collections.quai.engine.plugins.module_utils.debian_archive import Archive
 from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
+from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 
 
@@ -112,13 +115,18 @@ class ActionModule(QuaiAction):
     ) -> None:
         """Carry the plan out as steps. Raises Failure, after going back, where the daemon does not work with it."""
         python = f"its Python is {'.'.join(map(str, facts.python))}" if facts.python else "it has no Python"
-        self.say(f"{python}: everything is done through its shell")
+        why = "its packages are sent" if wanted.packages_directory else python
+        self.say(f"{why}: everything is done through its shell")
         if wanted.state == "absent":
             self.take(daemon_steps.removal(facts, changes))
             return
         titles = changes.titles
         if changes.packages or changes.users:
-            aside = self._fetch(changes.archive, changes.packages) if changes.archive else ""
+            aside = ""
+            if changes.archive:
+                aside = self._fetch(changes.archive, changes.packages)
+            elif changes.packages and wanted.packages_directory:
+                aside = self._send(Path(wanted.packages_directory))
             try:
                 self.take(daemon_steps.installation(facts, changes, aside))
             finally:
@@ -149,6 +157,28 @@ class ActionModule(QuaiAction):
                 "Whoever can change them on their way would have this host.",
                 "Nothing was changed. Check docker_engine_archive_url (a proxy? a stale mirror?), docker_engine_archive_keyring, "
                 "docker_engine_archive_fingerprints and docker_engine_archive_sha256.",
+            )
+        return answer.stdout.strip()
+
+    def _send(self, packages: Path) -> str:
+        """Send the packages of a directory of the controller; return the host's directory where apt finds them."""
+        names = sorted(path.name for path in packages.iterdir())
+        directory = self._make_tmp_path()
+        try:
+            remote = self._connection._shell.join_path(directory, "packages.tar")
+            with tempfile.NamedTemporaryFile(suffix=".tar") as local:
+                contexts.write_tar(packages, names, local.file)
+                local.flush()
+                with self.long_step(f"sending {len(names)} files of packages ({local.tell() >> 20} MiB)"):
+                    self._transfer_file(local.name, remote)
+            answer = self.fragment(release_packages.receive(remote))
+        finally:
+            self._remove_tmp_path(directory)
+        if not answer.ok:
+            raise Refused(
+                f"The packages that were sent to {self._host} cannot be used: {answer.stderr}.",
+                "The engine would be installed from them.",
+                f"Nothing was installed. Check {packages}, and the free space of /var/tmp on the host.",
             )
         return answer.stdout.strip()
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,7 @@ from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
     VERSION_UNLESS_OK,
     engine_answers,
 )
-from ansible_collections.quai.engine.plugins.plugin_utils.images import NAMES, labelled_images, prune
+from ansible_collections.quai.engine.plugins.plugin_utils.images import NAMES, image_fact, labelled_images, prune
 
 CA_IN_CONTEXT = ".quai/ca-certificates.crt"
 CA_ARGUMENT = "QUAI_CA_BUNDLE"
@@ -145,7 +142,7 @@ class ActionModule(QuaiAction):
             image_id=tagged.id if tagged else "",
         )
         # The release is judged by what this run built or, in check mode, would have built.
-        result["ansible_facts"] = {_fact(name): f"{name}:{tag}"}
+        result["ansible_facts"] = {image_fact(name): f"{name}:{tag}"}
         if self._task.check_mode or not plan.steps:
             return result
         if tagged is None:
@@ -242,7 +239,7 @@ class ActionModule(QuaiAction):
             planning.LABEL_DIGEST: tag,
             planning.LABEL_BASE: ", ".join(bases),
             planning.LABEL_BASE_ID: ", ".join(bases.values()),
-            planning.LABEL_REVISION: _revision(root),
+            planning.LABEL_REVISION: contexts.revision(root),
         }
         directory = self._make_tmp_path()
         archive = f"{directory}context.tar" if directory.endswith("/") else f"{directory}/context.tar"
@@ -308,17 +305,3 @@ def _refuse_to_build(version: tuple[int, ...], name: str) -> None:
             "It knows neither build arguments nor labels, and no base image of today comes to it.",
             "Have it built on the controller or another host (app_image_builder) and sent (app_image_delivery: load).",
         )
-
-
-def _fact(name: str) -> str:
-    return "quai_image_" + re.sub(r"\W", "_", name)
-
-
-def _revision(root: Path) -> str:
-    """Return what git says of the context, or `unknown` outside of a checkout."""
-    command = ["git", "-C", os.fspath(root), "describe", "--always", "--dirty", "--tags"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return found.stdout.strip() or "unknown"

@@ -14,6 +14,7 @@ from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, R
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils import archive as archives
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
+from ansible_collections.quai.engine.plugins.plugin_utils.images import archive_fact
 
 
 class ActionModule(QuaiAction):
@@ -48,17 +49,19 @@ class ActionModule(QuaiAction):
             offer["reference"] = f"{args['registry'].rstrip('/')}/{image}"
             self._push(image, offer["reference"])
             return {"changed": True, "plan": [title], "offer": offer}
-        cache = Path(args["cache"], re.sub(r"[^\w.-]", "_", image.rpartition(":")[0]))
+        name = image.rpartition(":")[0]
+        cache = Path(args["cache"], re.sub(r"[^\w.-]", "_", name))
         path = cache / f"{found.id.removeprefix('sha256:')}.tar"
         offer["archive"] = str(path)
+        facts = {archive_fact(name): {"image": image, "offer": offer}}
         if path.exists():
             os.utime(path)  # used: not the first to go
-            return {"changed": False, "plan": [], "offer": offer}
+            return {"changed": False, "plan": [], "offer": offer, "ansible_facts": facts}
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._save(image, found.size, path)
         for old in sorted(cache.glob("*.tar"), key=lambda each: each.stat().st_mtime, reverse=True)[args["keep"] :]:
             old.unlink()
-        return {"changed": True, "plan": [title], "offer": offer}
+        return {"changed": True, "plan": [title], "offer": offer, "ansible_facts": facts}
 
     def _push(self, image: str, reference: str) -> None:
         """Push the image; the name it needs for that goes again."""

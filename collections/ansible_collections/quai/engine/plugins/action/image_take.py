@@ -13,7 +13,7 @@ from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils import archive as archives
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import ANY_ARCHITECTURE, ANY_VERSION, engine_answers
-from ansible_collections.quai.engine.plugins.plugin_utils.images import prune
+from ansible_collections.quai.engine.plugins.plugin_utils.images import image_fact, prune
 from ansible_collections.quai.engine.plugins.plugin_utils.space import room, room_problem
 
 
@@ -42,6 +42,7 @@ class ActionModule(QuaiAction):
             tagged = None
         plan = plan_image(name, tag, friendly, tagged, args["way"], forced=is_old(version))
         result = planned(plan, lacking=tagged is None, image_id=tagged.id if tagged else "")
+        result["ansible_facts"] = {image_fact(name): image}
         if check or not plan.steps:
             return result
         if tagged is None:

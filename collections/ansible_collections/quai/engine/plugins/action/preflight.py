@@ -38,7 +38,7 @@ class ActionModule(QuaiAction):
 
     def _inputs(self, args: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
         options: dict[str, Any] = dict(yaml_load(Path(args["vocabulary"]).read_text(encoding="utf-8"))["vocabulary"])
-        prefixes = ["myapp_", *(f"{role}_" for role in args["roles"])]
+        prefixes = ["myapp_", "quai_", *(f"{role}_" for role in args["roles"])]
         for role in args["roles"]:
             spec = Path(args["roles_directory"], role, "meta", "argument_specs.yml")
             for entry in yaml_load(spec.read_text(encoding="utf-8"))["argument_specs"].values():

@@ -52,7 +52,7 @@ def installation(facts: Facts, changes: Changes, aside: str = "") -> list[Step]:
     """Return the steps to packages and group members; the configuration comes after them, in `configuration`.
 
     As on record: the packages are ours from the start, the keys of daemon.json not yet. aside: the directory of what was fetched
-    from the archive.
+    from the archive, or sent.
     """
     former = facts.record.text() if facts.record.exists else ""
     begun = replace(changes.record_back(facts.record), pending=bool(changes.daemon))
@@ -68,10 +68,11 @@ def installation(facts: Facts, changes: Changes, aside: str = "") -> list[Step]:
             step(f"write {path}", *put(path, text), undo=put(path, "")) for path, text in changes.archive.texts.items()
         ]
     if changes.packages:
+        names = changes.archive.names(changes.packages) if changes.archive else changes.packages
         install = (
-            packages.install(changes.archive.names(changes.packages), options=debian_archive.options(aside))
-            if changes.archive
-            else packages.install(changes.packages, update=not facts.fresh_lists)
+            packages.install(names, options=debian_archive.options(aside))
+            if aside
+            else packages.install(names, update=not facts.fresh_lists)
         )
         steps.append(step(f"install {', '.join(changes.packages)}", *install, undo=packages.remove(changes.packages)))
     return steps + [step(f"add {name} to the group docker", *_join(name), undo=_leave(name)) for name in changes.users]

@@ -105,7 +105,7 @@ for each in {quote(self.keyrings)}; do
   if [ -r "$each" ]; then set -- "$@" --keyring "$each"; fi
 done
 [ $# -gt 0 ] || {{ echo "no keyring is there: "{quote(self.keyrings)} >&2; exit 1; }}
-said=$(apt-get -q {_options('"$aside"')} update 2>&1) || {{ echo "$said" | grep "^[EW]: " >&2; exit 1; }}
+said=$(apt-get -q {apt_options('"$aside"')} update 2>&1) || {{ echo "$said" | grep "^[EW]: " >&2; exit 1; }}
 for suite in {quote(self.suites)}; do
   list=$(ls "$aside/lists/"*_dists_"$suite"_InRelease "$aside/lists/"*_dists_"$suite"_Release 2>/dev/null | head -n 1)
   [ -f "$list" ] || {{ echo "there is no InRelease of $suite" >&2; exit 1; }}
@@ -118,7 +118,7 @@ for suite in {quote(self.suites)}; do
       {{ echo "${{each##*_dists_}} is not what InRelease of $suite vouches for" >&2; exit 1; }}
   done
 done
-said=$(apt-get -q -y {_options('"$aside"')} --no-install-recommends --download-only install {quote(self.names(packages))} 2>&1) ||
+said=$(apt-get -q -y {apt_options('"$aside"')} --no-install-recommends --download-only install {quote(self.names(packages))} 2>&1) ||
   {{ echo "$said" | grep "^[EW]: " >&2; exit 1; }}
 for deb in "$aside/cache/archives/"{quote([self.package])}_*.deb; do
   [ -n {digest} ] && [ -f "$deb" ] || continue
@@ -131,10 +131,11 @@ printf %s "$aside"
 
 def options(aside: str) -> list[str]:
     """Return the words by which apt-get works with what `fetch` left in its directory, and with nothing else."""
-    return [word.replace('"$aside"', aside) for word in _options('"$aside"').split()] + ["--no-download"]
+    return [word.replace('"$aside"', aside) for word in apt_options('"$aside"').split()] + ["--no-download"]
 
 
-def _options(aside: str) -> str:
+def apt_options(aside: str) -> str:
+    """Return the shell words by which apt-get works in that directory only; aside: the directory, as shell."""
     settings = [
         f"Dir::Etc::SourceList={aside}/sources.list",
         "Dir::Etc::SourceParts=-",

@@ -114,6 +114,7 @@ class Wanted:
 
     releases: Debian version to its `name`, `engine` packages, `helpers`, and `python`, what is of use only to modules that run
     on the host. Of one past its end of life also `end_of_life` (its date), `version` (of docker.io) and `archive` (see Archive).
+    packages_directory: on the controller, with the packages; empty for those of the host's own sources.
     """
 
     state: str = "present"
@@ -130,6 +131,7 @@ class Wanted:
     archive_keyring: str = ""
     archive_fingerprints: Sequence[str] = ()
     archive_sha256: str = ""
+    packages_directory: str = ""
 
     def all_packages(self) -> list[str]:
         """Return the packages of all releases, each once."""
@@ -531,8 +533,9 @@ def _end_of_life(facts: Facts, wanted: Wanted) -> str:
 
 
 def _by_steps(facts: Facts, wanted: Wanted) -> bool:
-    """Whether the action acts by itself: the host has no Python for modules, or the archive takes more than they know."""
-    return "end_of_life" in wanted.releases[facts.release] or not python.modules_run(facts.python)
+    """Whether the action acts by itself: the host has no Python for modules, or the packages take more than they know."""
+    from_elsewhere = "end_of_life" in wanted.releases[facts.release] or bool(wanted.packages_directory)
+    return from_elsewhere or not python.modules_run(facts.python)
 
 
 def _refuse_end_of_life(facts: Facts, wanted: Wanted) -> None:
@@ -553,7 +556,7 @@ def _refuse_end_of_life(facts: Facts, wanted: Wanted) -> None:
 
 def _archive(wanted: Wanted, release: Mapping[str, Any]) -> Archive | None:
     """Return where the packages of a release past its end of life come from; None for any other."""
-    if "archive" not in release:
+    if "archive" not in release or wanted.packages_directory:
         return None
     archive = release["archive"]
     return Archive(
@@ -702,7 +705,8 @@ def _present(facts: Facts, wanted: Wanted, mode: str) -> Changes:
 
     titles = []
     if packages:
-        titles.append(f"install {', '.join(packages)}" + (f" from {archive.url}, once proven" if archive else ""))
+        origin = f" from {archive.url}, once proven" if archive else ""
+        titles.append(f"install {', '.join(packages)}{origin or (' from files' if wanted.packages_directory else '')}")
     titles += configuration.titles
     if users:
         titles.append(f"add {', '.join(users)} to the group docker")

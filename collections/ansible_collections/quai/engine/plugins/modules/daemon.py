@@ -37,6 +37,10 @@ options:
     default: []
     description: "Primary keys, one of which must have signed each suite; empty for those of the release."
   archive_sha256: {type: str, default: "", description: "Digest of the docker.io package; empty for any that is signed for."}
+  packages_directory:
+    type: path
+    default: ""
+    description: "Directory on the controller with the packages (see quai.engine.release_packages); empty for the host's own sources."
   purge_data: {type: str, default: "", description: "With C(absent), the directory of Docker's data that shall be deleted."}
   stop_containers: {type: bool, default: false, description: "With C(absent), whether containers that run are stopped."}
   confirm: {type: bool, default: false, description: "Wait until the daemon answers, and fail if anything still differs."}

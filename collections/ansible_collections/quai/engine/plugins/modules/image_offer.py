@@ -25,4 +25,8 @@ offer:
   returned: not in check mode
   type: dict
 plan: {description: What was (or would be) done., returned: always, type: list}
+ansible_facts:
+  description: "C(quai_archive_NAME): C(image) and C(offer), for who writes a bundle."
+  returned: "with the way C(load), not in check mode"
+  type: dict
 """

@@ -28,4 +28,8 @@ RETURN = r"""
 lacking: {description: Whether the image was not there yet., returned: always, type: bool}
 image_id: {description: "Id of the image, empty where it is not there yet.", returned: always, type: str}
 plan: {description: What was (or would be) done., returned: always, type: list}
+ansible_facts:
+  description: "C(quai_image_NAME): the reference with the tag of the content."
+  returned: where the tag is known
+  type: dict
 """

@@ -48,7 +48,7 @@ def convert(source: Path, target: Path, reference: str) -> str:
     reference: the name and tag it will have. The same image makes the same bytes, whichever engine saved it. `target`
     appears when it is whole. Raises Refused for an archive that is damaged or holds several images.
     """
-    with _opened(source) as archive, _whole(target) as out:
+    with _opened(source) as archive, whole(target) as out:
         config, members = archive.image()
         layers = archive.understood("the image's configuration", lambda: old_layers(config))
         for layer, member in zip(layers, members, strict=True):
@@ -205,7 +205,7 @@ def _opened(path: Path) -> Iterator[_Archive]:
 
 
 @contextmanager
-def _whole(target: Path) -> Iterator[IO[bytes]]:
+def whole(target: Path) -> Iterator[IO[bytes]]:
     """Give a file to write that becomes `target` when all has gone well, and otherwise leaves nothing."""
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as out:
         try:
@@ -218,31 +218,33 @@ def _whole(target: Path) -> Iterator[IO[bytes]]:
 
 
 def _add(out: IO[bytes], name: str, content: bytes) -> None:
-    out.write(_header(name, len(content)))
-    out.write(content + _padding(len(content)))
+    out.write(header(name, len(content)))
+    out.write(content + padding(len(content)))
 
 
 def _add_stream(out: IO[bytes], name: str, pieces: Iterator[bytes]) -> None:
     """Write a member whose size is known only at its end: the header is written again then."""
     start = out.tell()
-    out.write(_header(name, 0))
+    out.write(header(name, 0))
     size = 0
     for piece in pieces:
         out.write(piece)
         size += len(piece)
-    out.write(_padding(size))
+    out.write(padding(size))
     end = out.tell()
     out.seek(start)
-    out.write(_header(name, size))
+    out.write(header(name, size))
     out.seek(end)
 
 
-def _header(name: str, size: int) -> bytes:
+def header(name: str, size: int) -> bytes:
+    """Return the header of a member, the same for the same name and size (bytes); a name that ends with / is a directory's."""
     entry = tarfile.TarInfo(name.rstrip("/"))
     entry.size = size
     entry.type, entry.mode = (tarfile.DIRTYPE, 0o755) if name.endswith("/") else (tarfile.REGTYPE, 0o644)
     return entry.tobuf(tarfile.GNU_FORMAT)  # its sizes have no limit, and every engine reads them
 
 
-def _padding(size: int) -> bytes:
+def padding(size: int) -> bytes:
+    """Return what follows a member of this size (bytes)."""
     return bytes(-size % tarfile.BLOCKSIZE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.quai.engine.plugins.module_utils import plan_image as planning, state
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
@@ -31,3 +33,13 @@ def prune(action: QuaiAction, name: str, tag: str, keep: int, *, old: bool = Fal
     in_use = [container.image_id for container in state.containers(answers["containers"].stdout)]
     for step in planning.plan_prune(name, tag, labelled, in_use, keep).steps:
         action.take([step])
+
+
+def image_fact(name: str) -> str:
+    """Return the name of the fact that tells the wanted image of this name, with its tag."""
+    return "quai_image_" + re.sub(r"\W", "_", name)
+
+
+def archive_fact(name: str) -> str:
+    """Return the name of the fact that tells that image and where its archive is."""
+    return "quai_archive_" + re.sub(r"\W", "_", name)

@@ -126,6 +126,19 @@ def test_the_archive_comes_with_its_files() -> None:
     assert install.endswith("--no-download install docker.io=1.6.2~dfsg1-1~bpo8+1")
 
 
+def test_packages_that_were_sent() -> None:
+    """From the directory that they were sent to, and without reading the lists of a network first."""
+    wanted = dataclasses.replace(given.WANTED, packages_directory="/cache/packages")
+    changes = given.plan(given.BARE, wanted)
+    assert changes.by_steps  # whatever Python the host has: its modules know no such directory
+    assert "python3-requests" not in changes.packages
+    assert changes.titles[0] == "install docker.io, docker-cli, containerd, ca-certificates from files"
+    install = daemon_steps.installation(given.BARE, changes, "/var/tmp/aside")[1]
+    assert install.words[4] == ""
+    assert "Dir::Etc::SourceList=/var/tmp/aside/sources.list" in install.words
+    assert "--no-download" in install.words
+
+
 def test_removal() -> None:
     """Once the packages are gone, a failure takes nothing back: there is nothing to go back to."""
     facts = given.host(
