@@ -56,7 +56,9 @@ def test_the_documented_options_are_the_argument_spec(module: str) -> None:
         assert not ("required" in option and "default" in option), name
         assert isinstance(options[name]["description"], str), name
         if "default" in option:
-            assert result.validated_parameters[name] == option["default"], name
+            default = option["default"]
+            expected = os.path.expanduser(default) if option["type"] == "path" else default
+            assert result.validated_parameters[name] == expected, name
         if "choices" in option and "default" in option:
             several = option["default"] if isinstance(option["default"], list) else [option["default"]]
             assert set(several) <= set(option["choices"]), name
