@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.quai.engine.plugins.action import release as release_action
+from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
 
 FIXTURES = Path(__file__).parent / "fixtures"
