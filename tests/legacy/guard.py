@@ -174,7 +174,7 @@ case $command in
         printf '"Volumes": {%s},\n' "$(real inspect --type container --format "$volumes" "$each")"
         printf '"VolumesRW": {%s},\n' "$(real inspect --type container --format "$writable" "$each")"
       fi
-      printf '%s\n' "$found" | sed '1,2d;$d;s/"sha256:/"/;s/"Mounts":/"UnknownTo162":/'
+      printf '%s\n' "$found" | sed '1,2d;$d;s/"\(Id\|Image\|Parent\)": "sha256:/"\1": "/;s/"Mounts":/"UnknownTo162":/'
       comma=,
     done
     [ -n "$format" ] || printf ']\n'

@@ -43,9 +43,8 @@ class ActionModule(QuaiAction):
         try:
             return self._present(args)
         except Refused as reason:
-            if args["or_elsewhere"] != "lacking" and not (
-                isinstance(reason, _TooOld) and args["or_elsewhere"] == "old"
-            ):
+            reasons: dict[str, tuple[type[Refused], ...]] = {"never": (), "old": (_TooOld,), "lacking": (Refused,)}
+            if not isinstance(reason, reasons[args["or_elsewhere"]]):
                 raise
             self.say(f"{args['name']} is not built here: {reason}")
             return {"changed": False, "plan": [], "elsewhere": str(reason)}
@@ -280,11 +279,7 @@ class ActionModule(QuaiAction):
 
     def _absent(self, args: dict[str, Any]) -> dict[str, Any]:
         answers = self.read(
-            {
-                "version": ANY_VERSION,
-                "labelled": labelled_images(args["name"]),
-                "containers": ALL_CONTAINERS,
-            }
+            {"version": ANY_VERSION, "labelled": labelled_images(args["name"]), "containers": ALL_CONTAINERS}
         )
         engine_answers(answers["version"], self._host, may_be_missing=True, check_mode=self._task.check_mode)
         in_use = {container.image_id: container.name for container in state.containers(answers["containers"].stdout)}

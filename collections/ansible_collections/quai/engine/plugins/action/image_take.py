@@ -72,7 +72,7 @@ class ActionModule(QuaiAction):
             self._load(image, Path(offer.archive))
         answer = self.command(["docker", "inspect", image])
         found = next(iter(state.images(answer.stdout)), None)
-        if found and (found.id == converted if converted else planning.is_meant(found, offer, tag)):
+        if found and (found.id == converted or planning.is_meant(found, offer, tag)):
             return found.id
         self.command(["docker", "rmi", image])
         raise Failure(
