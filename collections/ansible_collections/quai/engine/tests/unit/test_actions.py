@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.quai.engine.plugins.action import image as image_action, release as release_action
+from ansible_collections.quai.engine.plugins.action import release as release_action
+from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -315,12 +316,12 @@ def test_images_in_use_are_not_removed(act: Run, guard: Guard) -> None:
 
 
 def test_a_revision_is_git_s_or_unknown(tmp_path: Path) -> None:
-    assert image_action._revision(tmp_path) == "unknown"
+    assert contexts.revision(tmp_path) == "unknown"
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.test", "-c", "commit.gpgsign=false"]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
     subprocess.run([*git, "tag", "v1"], check=True)
-    assert image_action._revision(tmp_path) == "v1"
+    assert contexts.revision(tmp_path) == "v1"
 
 
 @pytest.mark.usefixtures("said")
