@@ -69,11 +69,9 @@ def installation(facts: Facts, changes: Changes, aside: str = "") -> list[Step]:
         ]
     if changes.packages:
         names = changes.archive.names(changes.packages) if changes.archive else changes.packages
-        install = (
-            packages.install(names, options=debian_archive.options(aside))
-            if aside
-            else packages.install(names, update=not facts.fresh_lists)
-        )
+        # What the archive has was fetched; what was sent is used where it lies.
+        options = [*debian_archive.options(aside), *(["--no-download"] if changes.archive else [])] if aside else []
+        install = packages.install(names, update=not aside and not facts.fresh_lists, options=options)
         steps.append(step(f"install {', '.join(changes.packages)}", *install, undo=packages.remove(changes.packages)))
     return steps + [step(f"add {name} to the group docker", *_join(name), undo=_leave(name)) for name in changes.users]
 

@@ -130,8 +130,8 @@ printf %s "$aside"
 
 
 def options(aside: str) -> list[str]:
-    """Return the words by which apt-get works with what `fetch` left in its directory, and with nothing else."""
-    return [word.replace('"$aside"', aside) for word in apt_options('"$aside"').split()] + ["--no-download"]
+    """Return the words by which apt-get works with what it knows in that directory, and with nothing else."""
+    return [word.replace('"$aside"', aside) for word in apt_options('"$aside"').split()]
 
 
 def apt_options(aside: str) -> str:

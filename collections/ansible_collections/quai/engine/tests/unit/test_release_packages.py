@@ -56,6 +56,11 @@ def test_nothing_but_the_hosts_own_mirror_is_named() -> None:
     assert not re.search(r"(https?|ftp)://[a-z0-9]", script())
 
 
+def test_apt_trusts_debians_keys_and_nothing_else() -> None:
+    assert re.findall(r"\[(signed-by|trusted|allow)\S*\]", script()) == ["signed-by"]
+    assert "unauthenticated" not in script().lower()
+
+
 @pytest.mark.parametrize("name", ["jessie", "sid", "$(id)", ""])
 def test_a_release_without_a_bundle_is_refused_with_the_choice(name: str) -> None:
     with pytest.raises(Refused, match=r"no bundle for the Debian release .* Set bundle_release to one of bookworm\."):
@@ -132,9 +137,11 @@ def test_apt_installs_what_was_sent_with_all_it_needs(sent: Path) -> None:
     aside = received.stdout
     try:
         assert re.fullmatch(r"/var/tmp/quai-apt\.\w+", aside)
-        command = f"apt-get -s {quote(debian_archive.options(aside))} install quai-a"
+        command = f"apt-get {quote(debian_archive.options(aside))} -y --print-uris install quai-a"
         said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
-        assert re.findall(r"^Inst (\S+)", said.stdout, re.MULTILINE) == ["quai-b", "quai-a"]
+        assert re.findall(r"^'file:(\S+)'", said.stdout, re.MULTILINE) == [
+            f"{aside}/packages/./quai-{name}_1_all.deb" for name in "ba"
+        ]
     finally:
         shutil.rmtree(aside)
 
