@@ -8,14 +8,14 @@ description:
     tour brought are removed by V(closed), and, where a tour was interrupted, by V(open).
 author: Quai
 options:
-  state: {type: str, choices: [open, closed], required: true, description: "V(open) also notes which images are here."}
+  state: {type: str, choices: [open, closed], default: open, description: "V(open) also notes which images are here."}
   images:
     type: list
     elements: str
     default: []
-    description:
-      - Images with tag that the tour may bring, those that others start from first.
-      - The bases made of Debian packages need not be named.
+    description: >-
+      Images with tag that the tour may bring, those that others start from first. The bases made of Debian packages need
+      not be named.
   port: {type: int, default: 0, description: "Port of the host that the tour will publish; refused by V(open) where it is taken. 0 for none."}
   keep: {type: bool, default: false, description: "Leave the images that the tour brought."}
 """
