@@ -32,6 +32,10 @@ def test_every_command_is_known_here() -> None:
         "ansible-playbook site.yml -i hosts.yml --check --diff",
         "ansible-playbook site.yml -i hosts.yml",
         "ansible-playbook site.yml -i hosts.yml --limit one.example.org",
+        "ansible-playbook playbooks/bundle.yml -i hosts.yml -e bundle_release=bookworm",
+        "ansible-playbook site.yml -i hosts.yml --limit one.example.org -e quai_bundle=quai-bookworm-amd64.tar",
+        "ansible-playbook site.yml -i inventory/mixed.yml",  # test_mac.py
+        "ansible-playbook site.yml -i inventory/mixed.yml --limit dev.mac.example.org",  # test_mac.py
         "ansible-playbook playbooks/teardown.yml",
         "ansible-playbook playbooks/teardown.yml -e teardown_data=myapp_data -e teardown_engine=docker",
     ]
@@ -86,7 +90,9 @@ def typed(command: str, inventory: Path) -> str:
 
 
 def test_a_fleet_of_ones_own(fleet: Path) -> None:
-    check, deploy, limit = (command for command in COMMANDS if "hosts.yml" in command)
+    check, deploy, limit = (
+        command for command in COMMANDS if "site.yml -i hosts.yml" in command and "bundle" not in command
+    )
     predicted = typed(check, fleet)
     assert predicted.count("failed=0") == 2
     served = typed(deploy, fleet)
@@ -99,3 +105,18 @@ def test_a_fleet_of_ones_own(fleet: Path) -> None:
     assert typed(teardown, fleet).count("failed=0") == 2
     assert "changed=0" in typed(teardown, fleet)
     assert typed(purge, fleet).count("failed=0") == 2
+
+
+def test_a_host_from_a_bundle(fleet: Path) -> None:
+    """molecule (bundle) does it on bare hosts that reach nothing; here it is typed."""
+    write, deploy = (command for command in COMMANDS if "bundle" in command)
+    bundle = ROOT / "quai-bookworm-amd64.tar"
+    try:
+        written = typed(write, fleet)
+        assert f"bundle: {bundle}" in written
+        assert "MiB for Debian bookworm amd64" in written
+        served = typed(deploy, fleet)
+    finally:
+        bundle.unlink(missing_ok=True)
+    assert 'one.example.org:  answers: http://quai-one.example.org:80/ "Hello World!"' in served
+    assert re.findall(r"^(\S+) +: ok=", served, re.MULTILINE) == ["one.example.org"]

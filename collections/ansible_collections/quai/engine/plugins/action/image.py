@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_image as planning, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused
-from ansible_collections.quai.engine.plugins.module_utils.script import quote
+from ansible_collections.quai.engine.plugins.module_utils import base_image, packages, plan_image as planning, state
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused, is_old
+from ansible_collections.quai.engine.plugins.module_utils.script import HERE, quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
     ALL_CONTAINERS,
-    VERSION,
+    ANY_VERSION,
     VERSION_UNLESS_OK,
     engine_answers,
 )
+from ansible_collections.quai.engine.plugins.plugin_utils.images import NAMES, image_fact, labelled_images, prune
 
 CA_IN_CONTEXT = ".quai/ca-certificates.crt"
 CA_ARGUMENT = "QUAI_CA_BUNDLE"
@@ -31,10 +29,8 @@ def inspect_images(*references: str) -> str:
     return quote(["docker", "image", "inspect", *references])
 
 
-def labelled_images(name: str) -> str:
-    """Return the fragment that prints the documents of all images labelled with this name, newest first."""
-    listing = quote(["docker", "image", "ls", "--no-trunc", "-q", "--filter", f"label={planning.LABEL_NAME}={name}"])
-    return f"ids=$({listing} | awk '!seen[$0]++') && {{ [ -z \"$ids\" ] || docker image inspect $ids; }}"
+class _TooOld(Refused):
+    """An engine that cannot build."""
 
 
 class ActionModule(QuaiAction):
@@ -42,8 +38,17 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the image, or have none of its name."""
-        self._task_vars = task_vars
-        return self._absent(args) if args["state"] == "absent" else self._present(args)
+        if args["state"] == "absent":
+            return self._absent(args)
+        try:
+            return self._present(args)
+        except Refused as reason:
+            if args["or_elsewhere"] != "lacking" and not (
+                isinstance(reason, _TooOld) and args["or_elsewhere"] == "old"
+            ):
+                raise
+            self.say(f"{args['name']} is not built here: {reason}")
+            return {"changed": False, "plan": [], "elsewhere": str(reason)}
 
     def _present(self, args: dict[str, Any]) -> dict[str, Any]:
         if not args["context"]:
@@ -64,9 +69,18 @@ class ActionModule(QuaiAction):
         answers = self.read(
             {"friendly": inspect_images(name), "version": VERSION_UNLESS_OK}
             | {f"base {reference}": inspect_images(reference) for reference in dockerfile.bases}
-            | ({"fallback": inspect_images(fallback)} if fallback else {})
+            | ({"fallback": inspect_images(fallback), "debian": f"{HERE} && command -v apt-get"} if fallback else {})
         )
         engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=self._task.check_mode)
+        _refuse_to_build(state.engine_version(answers["version"].stdout), name)
+        if fallback and not answers.pop("debian").ok:
+            if args["base_source"] == "debian":
+                raise Refused(
+                    f"The base image {args['base']} cannot be made from Debian packages here.",
+                    "That takes a Debian host on which the engine itself runs.",
+                    "Set myapp_base_source to pull, or to auto, which then means pull.",
+                )
+            fallback = ""
         found = {
             key: next(iter(state.images(answer.stdout)), None) for key, answer in answers.items() if key != "version"
         }
@@ -83,6 +97,17 @@ class ActionModule(QuaiAction):
                 found.get("fallback"),
                 args["base_refresh"],
             )
+            if (
+                args["or_elsewhere"] == "lacking"
+                and choice.ways
+                and not choice.image
+                and self._was_brought(found["friendly"])
+            ):
+                raise Refused(
+                    f"The {name} that is here was brought, and its base {reference} was not.",
+                    "What could be brought once can be brought again, without waiting for registries that do not answer.",
+                    "To build it here, set app_image_delivery to build.",
+                )
             if choice.ways and self._task.check_mode:
                 ways = " or, where no registry can be reached, ".join(
                     f"pull {reference}" if way == "pull" else f"make {fallback} from Debian packages"
@@ -117,7 +142,7 @@ class ActionModule(QuaiAction):
             image_id=tagged.id if tagged else "",
         )
         # The release is judged by what this run built or, in check mode, would have built.
-        result["ansible_facts"] = {_fact(name): f"{name}:{tag}"}
+        result["ansible_facts"] = {image_fact(name): f"{name}:{tag}"}
         if self._task.check_mode or not plan.steps:
             return result
         if tagged is None:
@@ -125,9 +150,14 @@ class ActionModule(QuaiAction):
             self._build(args, root, paths, arguments, dockerfile, f"{name}:{tag}", tag, bases)
         self.take([step for step in plan.steps if step.words])
         if tagged is None:
-            self._prune(name, tag, args["keep"])
+            prune(self, name, tag, args["keep"])
         answer = self.command(["docker", "image", "inspect", "--format", "{{.Id}}", f"{name}:{tag}"])
         return result | {"image_id": answer.stdout.strip()}
+
+    def _was_brought(self, image: state.Image | None) -> bool:
+        """Return whether an image was built elsewhere: of bases that are not here."""
+        bases = image.labels.get(planning.LABEL_BASE_ID, "") if image else ""
+        return bool(bases) and not self.fragment(inspect_images(*bases.split(", "))).ok
 
     def _obtain(self, choice: planning.Base, runtime: str) -> tuple[str, str, str]:
         """Return the base's name, its id and a few words on where it came from, after getting it where it is not here."""
@@ -156,7 +186,7 @@ class ActionModule(QuaiAction):
                         f"The base image {choice.reference} could not be pulled: {reason}.",
                         "The Dockerfile starts from it.",
                         "Check its name and the registry mirrors; an image that starts with `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}` "
-                        "can also start from one made of Debian packages (myapp_base_source: debian).",
+                        "can, on a Debian host, also start from one made of Debian packages (myapp_base_source: debian).",
                     )
             else:
                 return self._from_debian(runtime, reason)
@@ -170,11 +200,12 @@ class ActionModule(QuaiAction):
             else f"{name} is made from Debian packages"
         )
         if not self.command(["sh", "-c", "command -v mmdebstrap"]).ok:
-            package = {"name": "mmdebstrap", "install_recommends": False, "update_cache": True}
-            module = self._execute_module("ansible.builtin.apt", package, task_vars=self._task_vars)
-            if module.get("failed"):
+            answer = self.command(
+                packages.install(["mmdebstrap"], update=True)
+            )  # no module: the host may have no Python
+            if not answer.ok:
                 raise Refused(
-                    f"mmdebstrap could not be installed: {module.get('msg')}.",
+                    f"mmdebstrap could not be installed: {answer.stderr}.",
                     "It makes the base image.",
                     "Check the host's apt sources.",
                 )
@@ -208,7 +239,7 @@ class ActionModule(QuaiAction):
             planning.LABEL_DIGEST: tag,
             planning.LABEL_BASE: ", ".join(bases),
             planning.LABEL_BASE_ID: ", ".join(bases.values()),
-            planning.LABEL_REVISION: _revision(root),
+            planning.LABEL_REVISION: contexts.revision(root),
         }
         directory = self._make_tmp_path()
         archive = f"{directory}context.tar" if directory.endswith("/") else f"{directory}/context.tar"
@@ -225,7 +256,8 @@ class ActionModule(QuaiAction):
                     [
                         quote(["mkdir", "-p", f"{where}/.quai"]),
                         quote(["cp", args["ca_bundle"], f"{where}/{CA_IN_CONTEXT}"]),
-                        quote(["tar", "-rf", archive, "-C", where, ".quai"]),
+                        # macOS's tar would add files with what only its file systems know.
+                        "COPYFILE_DISABLE=1 " + quote(["tar", "-rf", archive, "-C", where, ".quai"]),
                         "",
                     ]
                 )
@@ -246,33 +278,30 @@ class ActionModule(QuaiAction):
                 f"{self._host}: the image {reference} could not be built; nothing that runs was touched. The last lines:\n{last}"
             )
 
-    def _prune(self, name: str, tag: str, keep: int) -> None:
-        answers = self.read({"labelled": labelled_images(name), "containers": ALL_CONTAINERS})
-        in_use = [container.image_id for container in state.containers(answers["containers"].stdout)]
-        for step in planning.plan_prune(name, tag, state.images(answers["labelled"].stdout), in_use, keep).steps:
-            self.take([step])
-
     def _absent(self, args: dict[str, Any]) -> dict[str, Any]:
         answers = self.read(
-            {"version": VERSION, "labelled": labelled_images(args["name"]), "containers": ALL_CONTAINERS}
+            {
+                "version": ANY_VERSION,
+                "labelled": labelled_images(args["name"]),
+                "containers": ALL_CONTAINERS,
+            }
         )
         engine_answers(answers["version"], self._host, may_be_missing=True, check_mode=self._task.check_mode)
         in_use = {container.image_id: container.name for container in state.containers(answers["containers"].stdout)}
-        plan: Plan = planning.plan_absent(args["name"], state.images(answers["labelled"].stdout), in_use)
+        labelled = state.images(answers["labelled"].stdout)
+        if is_old(state.engine_version(answers["version"].stdout)):
+            labelled = state.with_names(labelled, self.fragment(NAMES).stdout)
+        plan: Plan = planning.plan_absent(args["name"], labelled, in_use)
         if not self._task.check_mode:
             self.take(plan.steps)
         return planned(plan)
 
 
-def _fact(name: str) -> str:
-    return "quai_image_" + re.sub(r"\W", "_", name)
-
-
-def _revision(root: Path) -> str:
-    """Return what git says of the context, or `unknown` outside of a checkout."""
-    command = ["git", "-C", os.fspath(root), "describe", "--always", "--dirty", "--tags"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return found.stdout.strip() or "unknown"
+def _refuse_to_build(version: tuple[int, ...], name: str) -> None:
+    """Raise Refused for an engine that cannot build."""
+    if is_old(version):
+        raise _TooOld(
+            f"Docker {'.'.join(map(str, version))} cannot build {name}.",
+            "It knows neither build arguments nor labels, and no base image of today comes to it.",
+            "Have it built on the controller or another host (app_image_builder) and sent (app_image_delivery: load).",
+        )

@@ -11,7 +11,7 @@ from ansible.module_utils.common.yaml import yaml_load  # in C, where PyYAML is:
 from ansible_collections.quai.engine.plugins.module_utils import inputs, ports
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.module_utils.plan_release import bytes_of
-from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
+from ansible_collections.quai.engine.plugins.module_utils.script import Answer
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 from ansible_collections.quai.engine.plugins.plugin_utils.space import free_space, space_problem
@@ -38,7 +38,7 @@ class ActionModule(QuaiAction):
 
     def _inputs(self, args: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
         options: dict[str, Any] = dict(yaml_load(Path(args["vocabulary"]).read_text(encoding="utf-8"))["vocabulary"])
-        prefixes = ["myapp_", *(f"{role}_" for role in args["roles"])]
+        prefixes = ["myapp_", "quai_", *(f"{role}_" for role in args["roles"])]
         for role in args["roles"]:
             spec = Path(args["roles_directory"], role, "meta", "argument_specs.yml")
             for entry in yaml_load(spec.read_text(encoding="utf-8"))["argument_specs"].values():
@@ -71,17 +71,16 @@ class ActionModule(QuaiAction):
         return problems
 
     def _of_the_host(self, args: dict[str, Any]) -> list[str]:
-        publishing = ["docker", "ps", "--filter", f"publish={args['port']}", "--format", ports.PUBLISHED]
         answers = self.read(
             {
                 "user": "id -u; id -un",
                 "listening": ports.LISTENING,
-                "publishing": quote(publishing),
+                "publishing": ports.publishing(int(args["port"]), args["container"]),
                 "space": free_space(args["directory"]),
             }
         )
         user = answers["user"].stdout.split()
-        if user[:1] != ["0"]:
+        if args["root"] and user[:1] != ["0"]:
             return [
                 (
                     f"Quai works as {user[-1] if user else 'an unknown user'} on {self._host}, not as root. "
@@ -89,17 +88,15 @@ class ActionModule(QuaiAction):
                 )
             ]
         problems = self._port(args, answers["listening"], answers["publishing"])
-        return problems + space_problem(answers["space"], args["directory"], args["free_mib"])
+        if args["directory"]:
+            problems += space_problem(answers["space"], args["directory"], args["free_mib"])
+        return problems
 
     def _port(self, args: dict[str, Any], listening: Answer, publishing: Answer) -> list[str]:
         address, port = str(ipaddress.ip_address(args["address"])), int(args["port"])
-        published = ports.published(publishing.stdout)
-        ours = ports.bound(each.address for each in published.pop(args["container"], []) if each.port == port)
-        others = [each for each in ports.listeners(listening.stdout) if each.address not in ours]
-        taken = ports.in_the_way(others, address, port)
-        # A container's port has no listening socket where the engine runs without its userland proxy.
-        by = {name: held for name, found in published.items() if (held := ports.in_the_way(found, address, port))}
-        taken = taken or next(iter(by.values()), None)
+        taken, by = ports.conflict(
+            ports.listeners(listening.stdout), ports.published(publishing.stdout), args["container"], address, port
+        )
         if not taken:
             return []
         who = ", ".join(f"container {name}" for name in by) or ", ".join(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_release as planning, ports, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step
-from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
+from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, is_old
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION_UNLESS_OK, engine_answers
 from ansible_collections.quai.engine.plugins.plugin_utils.lock import lock
+
+# macOS has no timeout. Killed for good: `docker run` hands a gentler signal on to what it runs.
+_FOR_20_SECONDS = """\
+"$@" & command=$!
+(sleep 20; kill -9 "$command") >/dev/null 2>&1 & watch=$!
+wait "$command"; code=$?
+kill "$watch"; exit "$code"
+"""
 
 
 class ActionModule(QuaiAction):
@@ -19,7 +25,10 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Have the release run, or have no container of its names."""
+        self._without: list[str] = []
         plan, wanted = self._plan(args)
+        if self._without:
+            self.say(f"this engine is old: {args['name']} does without {'; '.join(self._without)}")
         if plan.steps and not self._task.check_mode:
             with lock(self, args["name"]):
                 plan, wanted = self._plan(args)  # what was read before the lock may be another run's by now
@@ -28,7 +37,7 @@ class ActionModule(QuaiAction):
                     plan.steps,
                     lambda step, _answer: self._evidence(step, wanted, args["log_file"], one_before) if wanted else "",
                 )
-        return planned(plan, **({"release": wanted.digest} if wanted else {}))
+        return planned(plan, **({"release": wanted.digest, "without": self._without} if wanted else {}))
 
     def _plan(self, args: dict[str, Any]) -> tuple[Plan, planning.Wanted | None]:
         """Read the host and return the plan, with the wanted release where one is wanted."""
@@ -47,20 +56,33 @@ class ActionModule(QuaiAction):
         engine_answers(
             answers["version"], self._host, may_be_missing=args["state"] == "absent", check_mode=self._task.check_mode
         )
+        old = is_old(state.engine_version(answers["version"].stdout))
+        if old:
+            tagged = args["image"] if ":" in args["image"].rpartition("/")[2] else f"{args['image']}:latest"
+            answers |= self.read(
+                {
+                    "image": quote(["docker", "inspect", tagged]),
+                    "containers": quote(["docker", "inspect", *names, args["volumes_from"] or name]),
+                    "warnings": "docker info 2>&1",
+                }
+            )
         found = state.containers(answers["containers"].stdout)
         actual = planning.Actual(*(state.by_name(found, each) for each in names))
         planning.refuse_strangers(actual, name, args["volumes_from"])
         if args["state"] == "absent":
-            return planning.plan_absent(actual, name, args["stop_timeout_seconds"]), None
+            return planning.plan_absent(actual, name, args["stop_timeout_seconds"], old=old), None
 
         image = next(iter(state.images(answers["image"].stdout)), None)
         source = state.by_name(found, args["volumes_from"])
         if not self._task.check_mode:  # in check mode, the roles before this one may not have made them yet
             self._refuse_missing(args, image, source)
-        wanted = self._wanted(args, image)
+        wanted = planning.wanted_of(args, image)
+        if old:
+            limits_memory = "No memory limit support" not in answers["warnings"].stdout
+            wanted, self._without = planning.on_old_engine(wanted, limits_memory=limits_memory)
         serving = actual.current or actual.previous
         self._refuse_taken_port(wanted, serving, answers["listening"])
-        return planning.plan_release(actual, wanted, self._volume_mismatch(serving, source, wanted)), wanted
+        return planning.plan_release(actual, wanted, planning.volume_mismatch(serving, source, wanted)), wanted
 
     @staticmethod
     def _refuse_missing(args: dict[str, Any], image: state.Image | None, source: state.Container | None) -> None:
@@ -84,52 +106,6 @@ class ActionModule(QuaiAction):
                 "The release keeps its data there.",
                 "Create it first (role app_data, playbooks/app.yml).",
             )
-
-    @staticmethod
-    def _wanted(args: dict[str, Any], image: state.Image | None) -> planning.Wanted:
-        for key in ("port", "container_port"):
-            if not 1 <= args[key] <= 65535:
-                raise Refused(
-                    f"{key} {args[key]} is out of range.",
-                    "TCP has the ports 1 to 65535.",
-                    f"Set app_web_{key} to one of them.",
-                )
-        try:
-            address = str(ipaddress.ip_address(args["address"]))
-        except ValueError:
-            raise Refused(
-                f"{args['address']!r} is no IP address.",
-                "The port is published on one of the host's addresses.",
-                "Use 0.0.0.0 for all, 127.0.0.1 for none but the host.",
-            ) from None
-        volumes_from = args["volumes_from"]
-        return planning.Wanted(
-            name=args["name"],
-            image=args["image"],
-            image_id=image.id if image else "",
-            command=tuple(args["command"]),
-            container_port=args["container_port"],
-            address=address,
-            port=args["port"],
-            volumes_from=volumes_from,
-            data_path=args["data_path"],
-            token_path=f"{args['data_path'].rstrip('/')}/{TOKEN_FILE}",
-            token_register=f"{args['register_directory'].rstrip('/')}/{volumes_from}" if volumes_from else "",
-            user=args["user"],
-            memory=planning.bytes_of(args["memory"]),
-            pids=args["pids"],
-            read_only=args["read_only"],
-            tmpfs=tuple(args["tmpfs"]),
-            cap_drop=tuple(args["cap_drop"]),
-            security=tuple(args["security"]),
-            restart_policy=args["restart_policy"],
-            log_options={key: str(value) for key, value in args["log_options"].items()},
-            env={key: str(value) for key, value in args["env"].items()},
-            health_path=args["health_path"],
-            health_interval=args["health_interval_seconds"],
-            health_timeout=args["health_timeout_seconds"],
-            stop_timeout=args["stop_timeout_seconds"],
-        )
 
     def _refuse_taken_port(self, wanted: planning.Wanted, current: state.Container | None, listening: Answer) -> None:
         """Raise Refused when another program holds the port; the release that serves now may."""
@@ -156,27 +132,17 @@ class ActionModule(QuaiAction):
             "Stop that program, or set another port (myapp_port) or address (myapp_address).",
         )
 
-    @staticmethod
-    def _volume_mismatch(
-        current: state.Container | None, source: state.Container | None, wanted: planning.Wanted
-    ) -> str:
-        """Return the data that the serving container has mounted, where the data volume's container has another."""
-        if not (current and source):
-            return ""
-        has, should = current.mount_at(wanted.data_path), source.mount_at(wanted.data_path)
-        return "" if (has and has.name) == (should and should.name) else (has.name or has.source if has else "none")
-
     def _evidence(self, failed: Step, wanted: planning.Wanted, log_file: str, one_before: bool) -> str:
         """Return what the failed container says of itself, read before it is removed."""
         name = wanted.candidate if wanted.candidate in failed.title else wanted.name
         sections = {
-            "container": quote(["docker", "container", "inspect", name]),
+            "container": quote(["docker", "inspect", name]),
             "output": quote(["docker", "logs", "--tail", "25", name]) + " 2>&1",
         }
         if log_file:
             look = ["sh", "-c", '[ -f "$1" ] && exec tail -n 15 "$1"', "sh", log_file]
-            helper = ["docker", "run", "--rm", "--network", "none", "--volumes-from", name, "--entrypoint", look[0]]
-            sections["log"] = quote(["timeout", "-k", "2", "20", *helper, wanted.image_id, *look[1:]])
+            helper = ["docker", "run", "--rm", "--net", "none", "--volumes-from", name, "--entrypoint", look[0]]
+            sections["log"] = quote(["sh", "-c", _FOR_20_SECONDS, "sh", *helper, wanted.image_number, *look[1:]])
         answers = self.read(sections)
         lines = [
             f"The release {wanted.digest} of {wanted.image} is removed again"

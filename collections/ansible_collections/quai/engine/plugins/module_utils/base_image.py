@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # What the host must have installed before the script runs; docker and apt are there.
@@ -155,22 +156,9 @@ field == "enabled" { enabled = enabled " " $0 }
 END { flush_stanza() }
 """
 
-_SCRIPT = r"""#!/bin/sh
-# Builds @NAME@ from Debian @SUITE@ packages. Run as root.
-set -eu
-umask 022
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
-
-say() { echo "base image: $*"; }
-die() { echo "base image: $*" >&2; exit 1; }
-
-[ "$(id -u)" = 0 ] || die "building @NAME@ needs root on the host"
-for tool in mmdebstrap docker apt-config awk; do
-    command -v "$tool" >/dev/null ||
-        die "'$tool' is missing on the host; install it with apt-get, or name a base image that can be pulled"
-done
-[ -r @KEYRING@ ] || die "@KEYRING@ is missing on the host: apt-get install debian-archive-keyring"
-
+# Finds the host's Debian mirror: leaves "deb ADDRESS SUITE main" in the arguments, a line each, and a directory in $work.
+# WHAT is made of it; OTHERWISE: what else there is to do where there is none.
+SOURCES = r"""
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/quai-base.XXXXXX")
 child=
 cleanup() {
@@ -225,7 +213,7 @@ mirror=$(find_mirror @SUITE@)
 if [ -z "$mirror" ]; then
     asked=$(paste -s -d ' ' "$work/addresses")
     die "none of this host's apt addresses serves Debian @SUITE@ (asked: ${asked:-none}). Add a Debian mirror that does," \
-        "or name a base image that can be pulled"
+        "@OTHERWISE@"
 fi
 serves "$mirror" @SUITE@ || die "$mirror stopped answering"
 # The same archive state gives the same files.
@@ -239,10 +227,30 @@ for extra in @SUITE@-updates @SUITE@-security; do
         set -- "$@" "deb $uri $extra main"
         say "Debian $extra from $uri"
     else
-        say "warning: no address of this host serves $extra; the image goes without it"
+        say "warning: no address of this host serves $extra; @WHAT@ goes without it"
     fi
 done
+"""
 
+_SCRIPT = (
+    r"""#!/bin/sh
+# Builds @NAME@ from Debian @SUITE@ packages. Run as root.
+set -eu
+umask 022
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+
+say() { echo "base image: $*"; }
+die() { echo "base image: $*" >&2; exit 1; }
+
+[ "$(id -u)" = 0 ] || die "building @NAME@ needs root on the host"
+for tool in mmdebstrap docker apt-config awk; do
+    command -v "$tool" >/dev/null ||
+        die "'$tool' is missing on the host; install it with apt-get, or name a base image that can be pulled"
+done
+[ -r @KEYRING@ ] || die "@KEYRING@ is missing on the host: apt-get install debian-archive-keyring"
+"""
+    + SOURCES
+    + r"""
 # 2. How this host reaches it: proxies and the like of its apt configuration.
 {
     apt-config dump | grep -E '^Acquire::((http|https|ftp)::|Retries |Check-(Valid-Until|Date) )' || :
@@ -313,6 +321,7 @@ docker tag "$id" @NAME@
 say "$(echo "$versions" | sed 's/ from .*//' | paste -s -d, | sed 's/,/, /g')"
 say "@NAME@ is ready ($id)"
 """
+)
 
 
 def render(base: BaseImage) -> str:
@@ -328,9 +337,16 @@ def render(base: BaseImage) -> str:
         "IMPORTS": ", ".join(base.imports),
         "CUSTOMIZE": base.customize.strip(),
         "DPKG_OPTIONS": "".join(f"    --dpkgopt={shlex.quote(option)} \\\n" for option in options),
-        "ADDRESSES": ADDRESSES_AWK.strip(),
+        "WHAT": "the image",
+        "OTHERWISE": "or name a base image that can be pulled",
     }
-    return re.sub(r"@([A-Z_]+)@", lambda match: words[match.group(1)], _SCRIPT)
+    return filled(_SCRIPT, words)
+
+
+def filled(script: str, words: Mapping[str, str]) -> str:
+    """Return a script that uses SOURCES, each @WORD@ put in."""
+    known = {"ADDRESSES": ADDRESSES_AWK.strip(), **words}
+    return re.sub(r"@([A-Z_]+)@", lambda match: known[match.group(1)], script)
 
 
 def script(runtime: str) -> str:

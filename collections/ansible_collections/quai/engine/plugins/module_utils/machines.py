@@ -146,6 +146,15 @@ class DockerMachine(Provider):
         "systemctl restart docker 2>/dev/null || /etc/init.d/docker restart'"
     )
 
+    # A client's certificate is made anew only where there is none, or it has run out; one of another authority stays.
+    _CERTIFICATES = """\
+certs=${MACHINE_STORAGE_PATH:-$HOME/.docker/machine}/certs
+if command -v openssl >/dev/null && ! openssl verify -CAfile "$certs/ca.pem" "$certs/cert.pem" >/dev/null 2>&1; then
+    for each in cert key; do [ ! -e "$certs/$each.pem" ] || mv "$certs/$each.pem" "$certs/$each.pem.quai-old"; done
+fi
+exec docker-machine regenerate-certs -f --client-certs "$1"
+"""
+
     def read(self, name: str) -> dict[str, str]:
         """Return the fragments: each only where the one before it says that there is something to ask."""
 
@@ -157,8 +166,20 @@ class DockerMachine(Provider):
             "machine status": if_ok(words("status")),
             "machine url": if_ok(words("url")),
             "machine version": if_ok(words("version")),
+            "machine client": if_ok(self._client(name)),
             "machine env": unless_ok(words("env", "--shell", "bash")),
         }
+
+    @staticmethod
+    def _client(name: str) -> str:
+        """Return the fragment that asks as docker will: with the machine's own copies of the certificates, which `version` never reads."""
+        copies = f'"${{MACHINE_STORAGE_PATH:-$HOME/.docker/machine}}"/machines/{quote([name])}'
+        tls = " ".join(
+            f'--{flag}="$copies"/{file}.pem'
+            for flag, file in (("tlscacert", "ca"), ("tlscert", "cert"), ("tlskey", "key"))
+        )
+        ask = f'docker --host "$(docker-machine url {quote([name])})" --tlsverify {tls} version'
+        return f"copies={copies}; ! command -v docker >/dev/null || {ask}"
 
     def machine(self, answers: Mapping[str, Answer], name: str) -> Machine:
         """Return the machine."""
@@ -174,11 +195,11 @@ class DockerMachine(Provider):
         url, address = answers["machine url"].stdout.strip(), str(driver.get("IPAddress") or "")
         if not url and address:  # of a stopped machine: where it was
             url = f"tcp://{address}:{driver.get('EnginePort') or 2376}"
-        said = [answers[key].stderr for key in ("machine env", "machine version", "machine url")]
+        said = [answers[f"machine {key}"].stderr for key in ("env", "client", "version", "url")]
         state: State = "unhealthy"
         if status in ("Stopped", "Saved", "Paused"):
             state = "stopped"
-        elif status == "Running" and answers["machine version"].ok:
+        elif status == "Running" and answers["machine client"].ok:
             state = "running"
         problem = next((text for text in said if text), f"its status is {status or 'unknown'}")
         return Machine(
@@ -194,8 +215,8 @@ class DockerMachine(Provider):
         )
 
     def health(self, name: str) -> str:
-        """Return the one call of docker-machine that asks the engine."""
-        return quote(["docker-machine", "version", name])
+        """Return the one call of docker-machine that asks the engine, and docker's own."""
+        return f"{quote(['docker-machine', 'version', name])} && {{ {self._client(name)}; }}"
 
     def context(self, name: str) -> str:
         """Return the machine's own name."""
@@ -247,9 +268,7 @@ class DockerMachine(Provider):
 
     def repairs(self, machine: Machine, name: str) -> tuple[Step, ...]:
         """Return the steps: the engine first where nothing listens, the certificates first otherwise."""
-        certificates = step(
-            f"make the certificates of {name} anew", "docker-machine", "regenerate-certs", "-f", "--client-certs", name
-        )
+        certificates = step(f"make the certificates of {name} anew", "sh", "-c", self._CERTIFICATES, "sh", name)
         engine = step(f"restart Docker in {name}", "docker-machine", "ssh", name, self._RESTART)
         first = (engine, certificates) if "connection refused" in machine.problem else (certificates, engine)
         return (*first, step(f"provision {name} again", "docker-machine", "provision", name))

@@ -47,8 +47,28 @@ def step(title: str, *words: str, undo: Sequence[str] = ()) -> Step:
     return Step(title, words, tuple(undo))
 
 
-def refuse_old_engine(version: Sequence[int], least: Sequence[int] = (18, 9)) -> None:
-    """Raise Refused for an engine older than `least` (the first whose commands this collection speaks)."""
+LEAST_ENGINE = (18, 9)
+"""The oldest engine whose commands this collection speaks."""
+
+LEAST_ENGINE_AT_END_OF_LIFE = (1, 6, 2)
+"""The oldest engine that the role docker_engine looks after, on a release whose end of life was accepted."""
+
+BY_CONTENT = (1, 10)
+"""The first engine whose images are known by their content. What is older is spoken to in the words of 1.6.2; nobody has
+those in between, whose words are others again."""
+
+
+def is_old(version: Sequence[int]) -> bool:
+    """Return whether the engine knows images by numbers of its own. One of unknown version is a current one."""
+    return bool(version) and tuple(version) < BY_CONTENT
+
+
+def refuse_old_engine(
+    version: Sequence[int], least: Sequence[int] = LEAST_ENGINE, *, old_will_do: bool = False
+) -> None:
+    """Raise Refused for an engine older than `least`; old_will_do: unless it is one of Debian 8 (`is_old`)."""
+    if old_will_do and is_old(version) and tuple(version) >= LEAST_ENGINE_AT_END_OF_LIFE:
+        return
     if version and tuple(version) < tuple(least):
         raise Refused(
             f"Docker {'.'.join(map(str, version))} is too old: {'.'.join(map(str, least))} is the least.",

@@ -60,17 +60,20 @@ def choose_base(
     return Base(reference, pulled, ("pull", "debian"))
 
 
-def plan_image(name: str, tag: str, friendly: Image | None, tagged: Image | None) -> Plan:
-    """Return the steps that make `name:tag` exist and `name` mean it; a step `build ...` stands for the build itself.
+def plan_image(
+    name: str, tag: str, friendly: Image | None, tagged: Image | None, way: str = "build", forced: bool = False
+) -> Plan:
+    """Return the steps that make `name:tag` exist and `name` mean it; a step without words stands for the build itself.
 
-    friendly: the image now called `name`; tagged: the one called `name:tag`.
+    friendly: the image now called `name`; tagged: the one called `name:tag`; way: the verb for how it comes about;
+    forced: whether the engine moves a name only when forced to, as those before 1.10.
     """
     reference = f"{name}:{tag}"
     before = {name: _described(friendly)}
     after = {name: tag}
-    move = step(f"let {name} mean {reference}", "docker", "tag", reference, name)
+    move = step(f"let {name} mean {reference}", "docker", "tag", *(["-f"] if forced else []), reference, name)
     if tagged is None:
-        return Plan((step(f"build {reference}"), move), before, after)
+        return Plan((step(f"{way} {reference}"), move), before, after)
     if friendly is None or friendly.id != tagged.id:
         return Plan((move,), before, after)
     return Plan()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -10,11 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, step
+from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
-from ansible_collections.quai.engine.plugins.module_utils.state import Container
+from ansible_collections.quai.engine.plugins.module_utils.state import Container, Image
 
 LABEL_APP = "quai.app"
 LABEL_RELEASE = "quai.release"
+
+SCRATCH = "/var/lib/quai/tmp"
+"""Directory of the host for what a container may forget, where the engine cannot keep that in memory."""
 
 # Asked inside the container, by the Python that serves: no tool is needed there or on the host, and no address known.
 PROBE = (
@@ -78,6 +83,10 @@ class Wanted:
     health_interval: int
     health_timeout: int
     stop_timeout: int
+    old: bool = False
+    """Whether the engine has neither health checks nor a time to stop in: see `on_old_engine`."""
+    binds: tuple[tuple[str, str], ...] = ()
+    """Directories of the host, open to everybody, and where the container has them."""
 
     @property
     def candidate(self) -> str:
@@ -94,24 +103,30 @@ class Wanted:
         """Name of the old container until the new one has proven itself."""
         return f"{self.name}-previous"
 
+    @property
+    def image_number(self) -> str:
+        """The image's id as every engine takes it."""
+        return self.image_id.removeprefix("sha256:")
+
     def options(self) -> list[str]:
         """Return the options of `docker create` that make the release what it is: all but name, port and restart policy."""
         health = quote(self.probe())
-        words = ["--label", f"{LABEL_APP}={self.name}", "--user", self.user, "--stop-timeout", str(self.stop_timeout)]
-        words += [
-            "--health-cmd",
-            health,
-            "--health-interval",
-            f"{self.health_interval}s",
-            "--health-timeout",
-            "10s",
-            "--health-retries",
-            "3",
-        ]
+        words = ["--label", f"{LABEL_APP}={self.name}", "--user", self.user]
+        if not self.old:
+            words += ["--stop-timeout", str(self.stop_timeout), "--health-cmd", health]
+            words += [
+                "--health-interval",
+                f"{self.health_interval}s",
+                "--health-timeout",
+                "10s",
+                "--health-retries",
+                "3",
+            ]
         words += ["--memory", str(self.memory)] if self.memory else []
         words += ["--pids-limit", str(self.pids)] if self.pids else []
         words += ["--read-only"] if self.read_only else []
         words += [word for path in self.tmpfs for word in ("--tmpfs", path)]
+        words += [word for source, path in self.binds for word in ("-v", f"{source}:{path}")]
         words += [word for name in self.cap_drop for word in ("--cap-drop", name)]
         words += [word for name in self.security for word in ("--security-opt", name)]
         # Without its driver named, an engine that logs elsewhere would refuse the options.
@@ -136,7 +151,7 @@ class Wanted:
         if serving:
             host = f"[{self.address}]" if ":" in self.address else self.address
             words += ["--publish", f"{host}:{self.port}:{self.container_port}", "--restart", self.restart_policy]
-        return [*words, self.image_id, *self.command]
+        return [*words, self.image_number, *self.command]
 
 
 @dataclass(frozen=True)
@@ -147,6 +162,53 @@ class Actual:
     candidate: Container | None = None
     next: Container | None = None
     previous: Container | None = None
+
+
+def wanted_of(args: Mapping[str, Any], image: Image | None) -> Wanted:
+    """Return the release that the arguments of quai.engine.release ask for, of this image. Raises Refused for bad values."""
+    for key in ("port", "container_port"):
+        if not 1 <= args[key] <= 65535:
+            raise Refused(
+                f"{key} {args[key]} is out of range.",
+                "TCP has the ports 1 to 65535.",
+                f"Set app_web_{key} to one of them.",
+            )
+    try:
+        address = str(ipaddress.ip_address(args["address"]))
+    except ValueError:
+        raise Refused(
+            f"{args['address']!r} is no IP address.",
+            "The port is published on one of the host's addresses.",
+            "Use 0.0.0.0 for all, 127.0.0.1 for none but the host.",
+        ) from None
+    volumes_from = args["volumes_from"]
+    return Wanted(
+        name=args["name"],
+        image=args["image"],
+        image_id=image.id if image else "",
+        command=tuple(args["command"]),
+        container_port=args["container_port"],
+        address=address,
+        port=args["port"],
+        volumes_from=volumes_from,
+        data_path=args["data_path"],
+        token_path=f"{args['data_path'].rstrip('/')}/{TOKEN_FILE}",
+        token_register=f"{args['register_directory'].rstrip('/')}/{volumes_from}" if volumes_from else "",
+        user=args["user"],
+        memory=bytes_of(args["memory"]),
+        pids=args["pids"],
+        read_only=args["read_only"],
+        tmpfs=tuple(args["tmpfs"]),
+        cap_drop=tuple(args["cap_drop"]),
+        security=tuple(args["security"]),
+        restart_policy=args["restart_policy"],
+        log_options={key: str(value) for key, value in args["log_options"].items()},
+        env={key: str(value) for key, value in args["env"].items()},
+        health_path=args["health_path"],
+        health_interval=args["health_interval_seconds"],
+        health_timeout=args["health_timeout_seconds"],
+        stop_timeout=args["stop_timeout_seconds"],
+    )
 
 
 def drift(container: Container, wanted: Wanted) -> dict[str, tuple[object, object]]:
@@ -162,6 +224,16 @@ def drift(container: Container, wanted: Wanted) -> dict[str, tuple[object, objec
         "restart_policy": (container.restart_policy, wanted.restart_policy),
     }
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def volume_mismatch(current: Container | None, source: Container | None, wanted: Wanted) -> str:
+    """Return the data that the serving container has mounted, where the data volume's container has another."""
+    if not (current and source):
+        return ""
+    has, should = current.mount_at(wanted.data_path), source.mount_at(wanted.data_path)
+    # Old engines tell no names.
+    named = [(mount.name or mount.source) if mount else "none" for mount in (has, should)]
+    return "" if named[0] == named[1] else named[0]
 
 
 def plan_release(actual: Actual, wanted: Wanted, volume_mismatch: str = "") -> Plan:
@@ -229,9 +301,52 @@ def _prove_data(wanted: Wanted, name: str) -> list[Step]:
     return steps
 
 
+def on_old_engine(wanted: Wanted, *, limits_memory: bool) -> tuple[Wanted, list[str]]:
+    """Return the release as an engine of before 1.10 can have it, and what it has to do without, for people.
+
+    limits_memory: whether the host's kernel was booted so that memory can be limited.
+    """
+    binds = tuple((f"{SCRATCH}/{wanted.name}{path}", path) for path in (each.split(":")[0] for each in wanted.tmpfs))
+    known = tuple(each for each in wanted.security if each.startswith(("label:", "apparmor:")))
+    had = replace(
+        wanted,
+        old=True,
+        memory=wanted.memory if limits_memory else 0,
+        pids=0,
+        tmpfs=(),
+        binds=binds,
+        security=known,
+        restart_policy="always" if wanted.restart_policy == "unless-stopped" else wanted.restart_policy,
+        log_options={},
+    )
+    without = ["health checks by the engine (a deploy still proves that the release answers)", "a time to stop in"]
+    without += (
+        [f"the limit of {wanted.memory} bytes of memory (see cgroup_enable=memory)"]
+        if had.memory != wanted.memory
+        else []
+    )
+    without += [f"the limit of {wanted.pids} processes"] if wanted.pids else []
+    without += [each for each in wanted.security if each not in known]
+    without += [f"{path} in memory (it is {source} instead)" for source, path in binds]
+    without += (
+        [f"the restart policy {wanted.restart_policy} (it is always)"]
+        if had.restart_policy != wanted.restart_policy
+        else []
+    )
+    without += [f"the log options {', '.join(wanted.log_options)} (its log grows)"] if wanted.log_options else []
+    return had, without
+
+
+def _have_binds(wanted: Wanted) -> list[Step]:
+    return [
+        step(f"have the directory {source}", "install", "-d", "-m", "1777", source) for source, _path in wanted.binds
+    ]
+
+
 def _create(wanted: Wanted) -> list[Step]:
     name = wanted.name
     return [
+        *_have_binds(wanted),
         step(f"create {name} of {wanted.image}", *wanted.create(name, serving=True), undo=["docker", "rm", "-f", name]),
         step(f"start {name} on {wanted.address}:{wanted.port}", "docker", "start", name),
         _wait(wanted, name),
@@ -245,6 +360,7 @@ def _replace(wanted: Wanted, current: Container) -> list[Step]:
     again = ["docker", "start", name] if serving else []
     stop = str(wanted.stop_timeout)
     return [
+        *_have_binds(wanted),
         step(
             f"create {candidate} of {wanted.image}",
             *wanted.create(candidate, serving=False),
@@ -307,14 +423,17 @@ def refuse_strangers(actual: Actual, name: str, volumes_from: str) -> None:
             )
 
 
-def plan_absent(actual: Actual, wanted_name: str, stop_timeout: int) -> Plan:
-    """Return the steps after which no container bears any of the release's names."""
+def plan_absent(actual: Actual, wanted_name: str, stop_timeout: int, *, old: bool = False) -> Plan:
+    """Return the steps after which no container bears any of the release's names. old: the engine's, see `on_old_engine`."""
     steps: list[Step] = []
     for each in (actual.candidate, actual.next, actual.previous, actual.current):
         if each and each.running:
             steps.append(step(f"stop {each.name}", "docker", "stop", "-t", str(stop_timeout), each.name))
         if each:
             steps.append(step(f"remove {each.name}", "docker", "rm", each.name))
+    if old and steps:
+        scratch = f"{SCRATCH}/{wanted_name}"
+        steps.append(step(f"remove {scratch}", "rm", "-rf", "--", scratch))
     return Plan(tuple(steps), {wanted_name: "present"}, {wanted_name: "absent"}) if steps else Plan()
 
 

@@ -1,19 +1,21 @@
-"""Who listens where: the kernel's table of listening TCP sockets, read without any tool. Pure but for the two fragments."""
+"""Who listens where: the kernel's table of listening TCP sockets, read without any tool. Pure but for the fragments."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.quai.engine.plugins.module_utils.script import quote
+from ansible_collections.quai.engine.plugins.module_utils.script import HERE, quote
 
-LISTENING = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == \"0A\" { print $2, $10 }'"
-"""Shell fragment: address and inode of each listening socket. Silent where there is no such table (macOS)."""
+LISTENING = f"{HERE} && cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == \"0A\" {{ print $2, $10 }}'"
+"""Shell fragment: address and inode of each listening socket. Silent where the engine is elsewhere: its ports are not ours."""
 
 PUBLISHED = "{{.Names}} {{.Ports}}"
 """Format of `docker ps` that `published` reads."""
+
+_PORTS_OF = """docker port "$1" | awk -v name="$1" -F ' -> ' '{ print name, $2 "->" $1 }'"""
 
 _OWNER = 'for fd in $(find /proc/[0-9]*/fd -lname "socket:\\[$1\\]" 2>/dev/null); do p=${fd#/proc/}; p=${p%%/*}; echo "$(cat /proc/$p/comm) (pid $p)"; done'
 
@@ -40,6 +42,12 @@ def listeners(text: str) -> list[Listener]:
     return found
 
 
+def publishing(port: int, container: str) -> str:
+    """Return the fragment that prints, for `published`, who publishes this port; old engines tell of the one container only."""
+    words = ["docker", "ps", "--filter", f"publish={port}", "--format", PUBLISHED]
+    return f"{quote(words)} 2>/dev/null || {quote(['sh', '-c', _PORTS_OF, 'sh', container])}"
+
+
 def published(text: str) -> dict[str, list[Listener]]:
     """Return by container the addresses and TCP ports it publishes, as `docker ps --format PUBLISHED` printed them."""
     found: dict[str, list[Listener]] = {}
@@ -47,11 +55,11 @@ def published(text: str) -> dict[str, list[Listener]]:
         name, _blank, where = line.strip().partition(" ")
         # "0.0.0.0:80->5000/tcp, [::]:8000-8002->8000-8002/tcp, 9000/tcp"; older engines write :::80 for [::]:80.
         matches = re.finditer(r"([0-9A-Fa-f.:\[\]]+):(\d+)(?:-(\d+))?->[\d-]+/tcp", where)
-        found[name] = [
+        found.setdefault(name, []).extend(
             Listener(match[1].strip("[]"), port, "")
             for match in matches
             for port in range(int(match[2]), int(match[3] or match[2]) + 1)
-        ]
+        )
     found.pop("", None)
     return found
 
@@ -68,6 +76,32 @@ def in_the_way(found: list[Listener], address: str, port: int) -> Listener | Non
     return next(
         (each for each in found if each.port == port and (address in every or each.address in {address, *every})), None
     )
+
+
+def conflict(
+    listening: Iterable[Listener],
+    published: Mapping[str, list[Listener]],
+    container: str,
+    address: str,
+    port: int,
+) -> tuple[Listener | None, list[str]]:
+    """Return the socket that keeps the container from this address and port, and the other containers that publish it."""
+    ours = bound(each.address for each in published.get(container, []) if each.port == port)
+    taken = in_the_way([each for each in listening if each.address not in ours], address, port)
+    # A container's port has no listening socket where the engine runs without its userland proxy.
+    by = {
+        name: held
+        for name, found in published.items()
+        if name != container and (held := in_the_way(found, address, port))
+    }
+    return taken or next(iter(by.values()), None), list(by)
+
+
+def holders(port: int) -> str:
+    """Return the fragment that prints the sockets that listen on the port, as LISTENING does, each with who holds it."""
+    owner = quote(["sh", "-c", _OWNER, "sh"])
+    each = f'echo "$where $inode"; {owner} "$inode" | sed "s/^/$inode is held by /"'
+    return f"{{ {LISTENING}; }} | grep ':{port:04X} ' | while read -r where inode; do {each}; done"
 
 
 def owner_of(listener: Listener) -> str:

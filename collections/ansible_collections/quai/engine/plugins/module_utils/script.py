@@ -28,10 +28,22 @@ class Answer:
 MISSING = Answer(rc=-1, stdout="", stderr="")
 """The answer of a section that never ran."""
 
+HERE = (
+    "case ${DOCKER_HOST:-} in ssh://*) false ;; tcp://localhost*|tcp://127.*|tcp://\\[::1\\]*) ;; tcp://*) false ;; "
+    "*) [ -d /proc/self ] ;; esac"
+)
+"""Shell fragment: succeeds where the engine runs on the very host: not beyond TCP or ssh, and not on macOS (which has no
+/proc), where it runs in a virtual machine. Files, ports and packages of the host are the engine's only there."""
+
 
 def quote(words: Sequence[str]) -> str:
     """Return the words as one shell command in which nothing but the words has a meaning."""
     return shlex.join(words)
+
+
+def printable(text: str) -> str:
+    """Return text of a host (a label, a line of a log) as one that cannot steer the terminal it is shown on."""
+    return "".join(each if each.isprintable() or each == "\t" else repr(each)[1:-1] for each in text)
 
 
 def compose(sections: Mapping[str, str], marker: str | None = None) -> tuple[str, str]:
@@ -40,7 +52,7 @@ def compose(sections: Mapping[str, str], marker: str | None = None) -> tuple[str
     sections: name to a shell fragment made of `quote`d words. The marker is random, so no output can imitate it.
     """
     fence = marker or secrets.token_hex(12)
-    lines = ["LC_ALL=C; export LC_ALL", 'PATH="$PATH:/usr/local/bin:/usr/sbin:/sbin"; export PATH']
+    lines = ["LC_ALL=C; export LC_ALL", 'PATH="$PATH:/usr/local/bin:/opt/homebrew/bin:/usr/sbin:/sbin"; export PATH']
     for name, fragment in sections.items():
         begin = f"printf '\\n%s %s\\n' {fence} {quote([name])}"
         # `rc` stays for the next section: see unless_ok.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 ANONYMOUS = re.compile(r"[0-9a-f]{64}\Z")
 """The name Docker gives a volume nobody named."""
 
+
+# Engines before 1.8 tell no names: 1.6 kept such a volume in the first place, 1.7 in the second.
+_ANONYMOUS_PLACE = re.compile(r"/(vfs/dir/[0-9a-f]{64}|volumes/[0-9a-f]{64}/_data)\Z")
 
 EVERY = "0.0.0.0"  # noqa: S104 - how the engine writes "every address of the host"
 
@@ -26,7 +30,7 @@ class Mount:
     @property
     def anonymous(self) -> bool:
         """True for a volume without a name of its own: prunable, and lost once its container is removed with -v."""
-        return bool(ANONYMOUS.match(self.name)) or (not self.name and "/vfs/dir/" in self.source)
+        return bool(ANONYMOUS.match(self.name)) or (not self.name and bool(_ANONYMOUS_PLACE.search(self.source)))
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,22 @@ class Container:
     published: tuple[tuple[str, int, int], ...]
     mounts: tuple[Mount, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    env: tuple[str, ...] = ()
+    """The image's own environment included, as `NAME=value`."""
+    tmpfs: tuple[str, ...] = ()
+    """As `--tmpfs` takes them: a path, or path:options."""
+
+    @property
+    def condition(self) -> str:
+        """What the container is doing, in one word."""
+        if self.restarting:
+            return "restarting"
+        if self.paused:
+            return "paused"
+        if self.running:
+            return "running"
+        return "stopped" if moment(self.started_at) else "created"
 
     def mount_at(self, path: str) -> Mount | None:
         """Return the mount whose destination is this path of the container, if there is one."""
@@ -66,13 +86,20 @@ class Container:
 
 @dataclass(frozen=True)
 class Image:
-    """One image: its id (always with `sha256:`), names, labels, size in bytes and the paths it declares as volumes."""
+    """One image: its id (always with `sha256:`), names, labels, size in bytes and the paths it declares as volumes.
+
+    Engines before 1.10 tell neither names nor layers (the digests of their tars, lowest first).
+    """
 
     id: str
     tags: tuple[str, ...]
     labels: Mapping[str, str]
     size: int
     volumes: tuple[str, ...] = ()
+    created: str = ""
+    env: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    architecture: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,9 +139,25 @@ def volumes(text: str) -> list[Volume]:
     return [_volume(document) for document in documents(text) if "Mountpoint" in document]
 
 
+def with_names(found: Iterable[Image], listing: str) -> list[Image]:
+    """Return the images with the names that `docker images --no-trunc` printed: old engines tell them nowhere else."""
+    rows = [line.split()[:3] for line in listing.splitlines()[1:]]
+    names = [(f"{row[0]}:{row[1]}", _image_id(row[2])) for row in rows if len(row) == 3]
+    return [replace(image, tags=tuple(name for name, image_id in names if image_id == image.id)) for image in found]
+
+
 def by_name(found: Iterable[Container], name: str) -> Container | None:
     """Return the container of exactly this name."""
     return next((container for container in found if container.name == name), None)
+
+
+def moment(text: str) -> datetime.datetime | None:
+    """Return a time as engines write it; None for none, and for the year 1, by which they mean never."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.year > 1 and found.tzinfo else None
 
 
 def engine_version(text: str) -> tuple[int, ...]:
@@ -159,6 +202,9 @@ def _container(document: Mapping[str, Any]) -> Container:
         published=_published(host.get("PortBindings") or {}),
         mounts=_mounts(document),
         labels=dict(config.get("Labels") or {}),
+        created=str(document.get("Created") or ""),
+        env=tuple(config.get("Env") or ()),
+        tmpfs=tuple(f"{path}:{options}" if options else path for path, options in (host.get("Tmpfs") or {}).items()),
     )
 
 
@@ -189,6 +235,10 @@ def _image(document: Mapping[str, Any]) -> Image:
         labels=dict((document.get("Config") or {}).get("Labels") or {}),
         size=int(document.get("VirtualSize") or document.get("Size") or 0),
         volumes=tuple(sorted((document.get("Config") or {}).get("Volumes") or ())),
+        created=str(document.get("Created") or ""),
+        env=tuple((document.get("Config") or {}).get("Env") or ()),
+        layers=tuple((document.get("RootFS") or {}).get("Layers") or ()),
+        architecture=str(document.get("Architecture") or ""),
     )
 
 

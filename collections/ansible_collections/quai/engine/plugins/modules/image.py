@@ -27,6 +27,13 @@ options:
   base_refresh: {type: bool, default: false, description: "Get the base anew even when one is here."}
   ca_bundle: {type: str, default: "", description: "PEM file on the host that the build trusts; it does not stay in the image."}
   keep: {type: int, default: 3, description: "Images of this name that are kept, as a count, besides those in use."}
+  or_elsewhere:
+    type: str
+    choices: [never, old, lacking]
+    default: never
+    description: >-
+      Return C(elsewhere) instead of failing: where the engine is too old to build (V(old)), or also where it or the base
+      image cannot be had (V(lacking)).
 """
 EXAMPLES = r"""
 - quai.engine.image:
@@ -40,5 +47,6 @@ image: {description: "Reference with the content tag.", returned: present, type:
 image_id: {description: Id of the image., returned: "present, not in check mode", type: str}
 base: {description: Name of the base that was used., returned: present, type: str}
 base_origin: {description: "Where the base came from, in a few words.", returned: present, type: str}
+elsewhere: {description: Why it must be built elsewhere., returned: "with or_elsewhere, when that is so", type: str}
 plan: {description: What was (or would be) done., returned: always, type: list}
 """

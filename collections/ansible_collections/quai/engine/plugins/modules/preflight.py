@@ -16,7 +16,8 @@ options:
   container_port: {type: raw, default: 5000, description: "Port inside the container, 1 to 65535."}
   memory: {type: str, default: 512m, description: "Memory limit, a number with b, k, m or g; 0 for none."}
   container: {type: str, required: true, description: "Container that may already hold the port."}
-  directory: {type: path, required: true, description: "Directory on the host for the data."}
+  directory: {type: path, required: true, description: "Directory on the host for the data; empty where the engine keeps it itself."}
+  root: {type: bool, default: true, description: "Whether the host is managed as root; an ordinary user needs an engine that is his."}
   free_mib: {type: int, default: 100, description: "Least free space in MiB where the directory is or will be."}
 """
 EXAMPLES = r"""

@@ -43,5 +43,6 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 release: {description: Digest that names the release., returned: present, type: str}
+without: {description: "What an old engine cannot give the release, in plain words.", returned: present, type: list}
 plan: {description: What was (or would be) done., returned: always, type: list}
 """

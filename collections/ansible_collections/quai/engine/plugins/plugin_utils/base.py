@@ -53,7 +53,7 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
         module = importlib.import_module(type(self).__module__.replace(".plugins.action.", ".plugins.modules."))
         _validation, args = self.validate_argument_spec(argument_spec(module.DOCUMENTATION))
         args = json.loads(json.dumps(args))  # plain values: ansible-core tags those of variables with their origin
-        self._host = str((task_vars or {}).get("inventory_hostname", ""))
+        self._host = str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname", ""))
         self._prefix = self._compute_environment_string()
         try:
             result.update({"changed": False, **self.outcome(args, task_vars or {})})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
+import subprocess
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,3 +135,13 @@ def image_digest(context: str, dockerfile: str, arguments: Mapping[str, str], ba
         "bases": sorted(bases.values()),
     }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def revision(root: Path) -> str:
+    """Return what git says of a directory, or `unknown` outside of a checkout."""
+    command = ["git", "-C", os.fspath(root), "describe", "--always", "--dirty", "--tags"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip() or "unknown"

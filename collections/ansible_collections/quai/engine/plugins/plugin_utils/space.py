@@ -43,3 +43,32 @@ def space_problem(answer: Answer, directory: str, free_mib: int) -> list[str]:
             )
         ]
     return []
+
+
+# The engine's directory is asked of the engine; one that is elsewhere has none here.
+_ROOM = """\
+root=$(docker info 2>/dev/null | sed -n 's/.*Docker Root Dir: //p')
+for each in "$1" "$root"; do [ ! -d "$each" ] || df -Pk "$each" | awk 'END { print $4, $6 }'; done
+"""
+
+
+def room(directory: str) -> str:
+    """Return the fragment that tells of a directory, and of the engine's own: free KiB and mount point, a line each."""
+    return quote(["sh", "-c", _ROOM, "sh", directory])
+
+
+def room_problem(answer: Answer, size: int) -> str:
+    """Return a sentence where an image's archive of this size (bytes) cannot be sent and loaded, and otherwise nothing.
+
+    The archive lies in the directory while the engine unpacks it in its own, and then makes layers of that.
+    """
+    needed: dict[str, int] = {}
+    free: dict[str, int] = {}
+    for line, times in zip(answer.stdout.splitlines(), (1, 2), strict=False):
+        kib, mounted = line.split(" ", 1)
+        needed[mounted] = needed.get(mounted, 0) + times * size
+        free[mounted] = int(kib) * 1024
+    for mounted, least in needed.items():
+        if free[mounted] < least:
+            return f"{mounted} has {free[mounted] >> 20} MiB free, and {least >> 20} MiB are needed to load it."
+    return ""

@@ -17,7 +17,20 @@ from ansible_collections.quai.engine.plugins.plugin_utils import base
 
 PLUGINS = "ansible_collections.quai.engine.plugins"
 EMPTY = "''"
-QUESTIONS = ("version", "ps", "inspect", "container inspect", "image inspect", "image ls", "volume inspect", "logs")
+QUESTIONS = (
+    "version",
+    "ps",
+    "inspect",
+    "container inspect",
+    "image inspect",
+    "image ls",
+    "images",
+    "port",
+    "volume inspect",
+    "logs",
+    "cp",
+    "info",
+)
 Run = Callable[..., dict[str, Any]]
 
 
@@ -31,11 +44,17 @@ class Guard:
         self.bin.mkdir(parents=True)
         self._answers: dict[str, list[str]] = {}
 
-    def answer(self, pattern: str, stdout: str = "", stderr: str = "", rc: int = 0, program: str = "docker") -> None:
-        """Answer calls whose arguments, joined by blanks, match the shell pattern; the first one that matches counts."""
+    def answer(
+        self, pattern: str, stdout: str | Path = "", stderr: str = "", rc: int = 0, program: str = "docker"
+    ) -> None:
+        """Answer calls whose arguments, joined by blanks, match the shell pattern; the first one that matches counts.
+
+        stdout: a text, or a file whose bytes are the answer.
+        """
         glob = "*".join(shlex.quote(part) if part else "" for part in pattern.split("*"))
+        says = f"cat {shlex.quote(str(stdout))}" if isinstance(stdout, Path) else f"printf %s {shlex.quote(stdout)}"
         self._answers.setdefault(program, []).append(
-            f"{glob or EMPTY}) printf %s {shlex.quote(stdout)}; printf %s {shlex.quote(stderr)} >&2; exit {rc} ;;"
+            f"{glob or EMPTY}) {says}; printf %s {shlex.quote(stderr)} >&2; exit {rc} ;;"
         )
         script = [
             "#!/bin/sh",
@@ -60,17 +79,7 @@ class Guard:
 
     def changes(self) -> list[str]:
         """Return the calls that are not mere questions."""
-        questions = (
-            "version",
-            "ps",
-            "inspect",
-            "container inspect",
-            "image inspect",
-            "image ls",
-            "volume inspect",
-            "logs",
-        )
-        return [call for call in self.calls if call.startswith("docker ") and not call.startswith(_words(questions))]
+        return [call for call in self.calls if call.startswith("docker ") and not call.startswith(_words(QUESTIONS))]
 
 
 def _words(questions: tuple[str, ...]) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ VOLUME = Volume(
     labels={"quai.data": "myapp_data"},
     mountpoint=f"{VOLUMES}/myapp_data/_data",
 )
+PLAIN_VOLUME = dataclasses.replace(VOLUME, options={})
 VOLUME_CONTAINER = container("myapp_data", NAMED, running=False, health="")
 CONSUMER = container("web", NAMED, volumes_from=("myapp_data",))
 
@@ -70,10 +71,14 @@ DATA = plan_data.Wanted(
     gid=1000,
     register="/var/lib/quai/volumes/myapp_data",
 )
+KEPT = dataclasses.replace(DATA, directory="", register="/home/me/.quai/volumes/myapp_data")
+"""The same where the engine keeps the data itself."""
+
 DATA_BARE = plan_data.Actual(None, None, (), owner="", mode="", token="", registered="")
 DATA_DONE = plan_data.Actual(
     VOLUME_CONTAINER, VOLUME, (CONSUMER,), owner="1000:1000", mode="750", token=TOKEN, registered=TOKEN, entries=3
 )
+KEPT_DONE = dataclasses.replace(DATA_DONE, volume=PLAIN_VOLUME, entries=0)
 
 RELEASE = plan_release.Wanted(
     name="web",

@@ -5,17 +5,21 @@ The guard in docker's place speaks with the recorded words of real engines. What
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import socket
 import subprocess
+import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.quai.engine.plugins.action import image as image_action
+from ansible_collections.quai.engine.plugins.action import release as release_action
 from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -83,7 +87,7 @@ def nothing_there(guard: Guard) -> None:
     guard.answer("container inspect *", "[]\n", "Error response from daemon: No such container: x", 1)
     guard.answer("image inspect *", "[]\n", "Error response from daemon: No such image: x", 1)
     guard.answer("volume inspect *", "[]\n", "Error response from daemon: get x: no such volume", 1)
-    guard.answer("image ls *")
+    guard.answer("images *")
 
 
 # --- every action, on an engine that will not do ----------------------------------------------------------------------
@@ -300,10 +304,10 @@ def test_the_image_is_a_fact_under_its_name(act: Run, engine: Guard, tmp_path: P
 
 def test_images_in_use_are_not_removed(act: Run, guard: Guard) -> None:
     guard.answer("version *", "28.5.2\n")
-    guard.answer("image ls *", "sha256:1\n")
-    guard.answer("image inspect *", recorded("docker-28.5.2", "inspect_image_web.out"))
+    guard.answer("images *", "sha256:1\n")
+    guard.answer("inspect sha256:1", recorded("docker-28.5.2", "inspect_image_web.out"))
     guard.answer("ps *", "web\n")
-    guard.answer("container inspect *", recorded("docker-28.5.2", "inspect_web.out"))
+    guard.answer("inspect web", recorded("docker-28.5.2", "inspect_web.out"))
     result = act("image", name="web", state="absent")
     assert result["failed"]
     assert "Images of web are in use by: web (" in result["msg"]
@@ -311,12 +315,42 @@ def test_images_in_use_are_not_removed(act: Run, guard: Guard) -> None:
 
 
 def test_a_revision_is_git_s_or_unknown(tmp_path: Path) -> None:
-    assert image_action._revision(tmp_path) == "unknown"
+    assert contexts.revision(tmp_path) == "unknown"
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.test", "-c", "commit.gpgsign=false"]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
     subprocess.run([*git, "tag", "v1"], check=True)
-    assert image_action._revision(tmp_path) == "v1"
+    assert contexts.revision(tmp_path) == "v1"
+
+
+@pytest.mark.usefixtures("said")
+@pytest.mark.parametrize("source", ["auto", "debian"])
+@pytest.mark.parametrize("apt", [True, False])
+def test_an_engine_elsewhere_gets_no_base_of_this_host_s_packages(
+    act: Run, engine: Guard, tmp_path: Path, source: str, apt: bool
+) -> None:
+    """Nor does a host that has no packages of Debian: there, auto means pull."""
+    nothing_there(engine)
+    engine.answer("pull *", "", UNREACHABLE, 1)
+    environment = ELSEWHERE if apt else {"PATH": without_apt(tmp_path, engine)}
+    result = act("image", environment=environment, **(args_of("image", tmp_path) | {"base_source": source}))
+    assert result["failed"]
+    if source == "debian":
+        assert "The base image python:3.13-slim cannot be made from Debian packages here." in result["msg"]
+        assert "myapp_base_source" in result["msg"]
+        assert engine.changes() == []
+    else:
+        assert "The base image python:3.13-slim could not be pulled" in result["msg"]
+        assert engine.changes() == ["docker pull -q python:3.13-slim"]
+
+
+def without_apt(tmp_path: Path, guard: Guard) -> str:
+    """Return a PATH on which there is what a host has, but no apt-get."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "cat", "rm", "mkdir"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    return f"{guard.bin}:{tools}"
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -329,7 +363,7 @@ def test_data_knows_what_it_is_given(act: Run, engine: Guard, tmp_path: Path) ->
     assert "No image is given" in result["msg"]
 
 
-@pytest.mark.parametrize("directory", ["data", "../data", ""])
+@pytest.mark.parametrize("directory", ["data", "../data"])
 def test_data_refuses_a_relative_directory(act: Run, engine: Guard, tmp_path: Path, directory: str) -> None:
     nothing_there(engine)
     result = act("data", **(args_of("data", tmp_path) | {"directory": directory}))
@@ -392,13 +426,13 @@ def test_data_of_a_host_built_by_hand_is_refused(act: Run, guard: Guard, tmp_pat
         *json.loads(documents(engine_name, "hand_web", Name="/web")),
     ]
     both[1]["HostConfig"]["VolumesFrom"] = ["myapp_data"]
-    guard.answer("container inspect one two", json.dumps(both))
+    guard.answer("inspect one two", json.dumps(both))
     nothing_there(guard)
     result = act("data", **args_of("data", tmp_path))
     assert result["failed"]
     assert "The container myapp_data holds /data in an anonymous volume: /var/lib/docker/volumes/" in result["msg"]
     # Its container is gone, and only the application, asked for by name, still knows where the data is.
-    guard.answer("container inspect two", json.dumps(both[1:]))
+    guard.answer("inspect two", json.dumps(both[1:]))
     assert guard.changes() == []
 
 
@@ -411,7 +445,7 @@ def test_data_that_only_a_consumer_holds_is_found(
     guard.answer("ps *", "two\n")
     (web,) = json.loads(documents(engine_name, "hand_web", Name="/web"))
     web["HostConfig"]["VolumesFrom"] = ["myapp_data:rw"]
-    guard.answer("container inspect two", json.dumps([web]))
+    guard.answer("inspect two", json.dumps([web]))
     nothing_there(guard)
     result = act("data", consumers=consumers, **args_of("data", tmp_path))
     assert bool(result.get("failed")) is found
@@ -469,6 +503,163 @@ def test_a_volume_that_cannot_be_created_is_taken_back(act: Run, engine: Guard, 
     assert not (tmp_path / "register").exists()
 
 
+# --- data that the engine keeps itself, elsewhere ---------------------------------------------------------------------
+
+ELSEWHERE = {"DOCKER_HOST": "tcp://192.0.2.7:2376"}
+HELD = "5a7f1c52-5d6c-4b0a-9a3d-0c8d3f6c2e11"
+NO_TOKEN = {  # as engines 20.10 and 26 say it
+    "docker-20.10.24": "Error: No such container:path: myapp_data:/data/.quai-volume\n",
+    "docker-26.1.5": "Error response from daemon: Could not find the file /data/.quai-volume in container myapp_data\n",
+}
+
+
+def archive(path: Path, name: str, text: str = "", **about: int) -> Path:
+    """Return a file with what `docker cp NAME:PATH -` prints: a directory with more in it than is read, or a file."""
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as made:
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.size = (tarfile.REGTYPE, len(text)) if text else (tarfile.DIRTYPE, 0)
+        for key, value in about.items():
+            setattr(entry, key, value)
+        made.addfile(entry, io.BytesIO(text.encode()))
+        if not text:
+            more = tarfile.TarInfo("data/access.log")
+            more.size = 1 << 20
+            made.addfile(more, io.BytesIO(b"7" * more.size))
+    return path
+
+
+@pytest.fixture
+def keeper(guard: Guard, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Let the guard speak as an engine elsewhere with a plain volume; returns the arguments of the action."""
+
+    def made(
+        container: str = "present", token: str = HELD, no_token: str = NO_TOKEN["docker-26.1.5"]
+    ) -> dict[str, Any]:
+        guard.answer("volume inspect *", json.dumps([{"Name": "myapp_data", "Driver": "local", "Mountpoint": "/x"}]))
+        if container == "present":
+            mounts = [{"Type": "volume", "Name": "myapp_data", "Source": "/x", "Destination": "/data"}]
+            guard.answer("ps -aq *", "one\n")
+            guard.answer("inspect one", documents("docker-28.5.2", "myapp_data", Mounts=mounts))
+        guard.answer("ps -aq *")
+        directory = archive(tmp_path / "directory.tar", "data/", mode=0o40750, uid=1000, gid=1000)
+        guard.answer("cp *:/data -", directory)
+        if token:
+            guard.answer("cp *:/data/.quai-volume -", archive(tmp_path / "token.tar", ".quai-volume", f"{token}\n"))
+        guard.answer("cp *", "", no_token, 1)
+        guard.answer("import -", "sha256:empty\n")
+        guard.answer("create --name myapp_data-helper-*", "helper\n")
+        guard.answer("rm helper")
+        guard.answer("rmi sha256:empty")
+        (tmp_path / "register").mkdir()
+        (tmp_path / "register" / "myapp_data").write_text(f"{HELD}\n", encoding="utf-8")
+        return args_of("data", tmp_path) | {"directory": "", "environment": ELSEWHERE}
+
+    return made
+
+
+def test_kept_data_that_is_all_right_costs_five_questions(act: Run, guard: Guard, keeper: Callable[..., Any]) -> None:
+    assert act("data", **keeper()) == {"changed": False, "plan": [], "token": HELD}
+    assert [call.split()[1] for call in guard.calls] == ["volume", "ps", "inspect", "cp", "cp"]
+    assert set(Path(f"{guard.log}.host").read_text(encoding="utf-8").split()) == {ELSEWHERE["DOCKER_HOST"]}
+
+
+def test_kept_data_comes_into_being(act: Run, engine: Guard, tmp_path: Path) -> None:
+    nothing_there(engine)
+    engine.answer("cp *", "", "Error response from daemon: No such container: myapp_data\n", 1)
+    result = act("data", True, environment=ELSEWHERE, **(args_of("data", tmp_path) | {"directory": ""}))
+    assert result["plan"][:2] == ["create the volume myapp_data", "create the volume container myapp_data"]
+    assert engine.changes() == []
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_a_container_made_by_hand_is_no_keeper(act: Run, guard: Guard, tmp_path: Path, engine_name: str) -> None:
+    """It is the plan that refuses it, with how to bring its data in, not the look into it."""
+    guard.answer("volume inspect *", json.dumps([{"Name": "myapp_data", "Driver": "local", "Mountpoint": "/x"}]))
+    guard.answer("ps -aq *", "one\n")
+    guard.answer("inspect one", documents(engine_name, "hand_data", Name="/myapp_data"))
+    result = act("data", environment=ELSEWHERE, **(args_of("data", tmp_path) | {"directory": ""}))
+    assert result["failed"]
+    assert "The container myapp_data holds /data in an anonymous volume" in result["msg"]
+    assert "docker run --rm --user 0 --volumes-from myapp_data -v myapp_data:/quai" in result["msg"]
+    assert guard.changes() == []
+
+
+@pytest.mark.parametrize("no_token", NO_TOKEN.values(), ids=NO_TOKEN)
+def test_kept_data_without_the_token_that_is_remembered(
+    act: Run, guard: Guard, keeper: Callable[..., Any], no_token: str
+) -> None:
+    result = act("data", **keeper(token="", no_token=no_token))
+    assert result["failed"]
+    assert "The volume myapp_data holds no token, but this host remembers" in result["msg"]
+    assert guard.changes() == []
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_volume_without_its_container_is_looked_into(
+    act: Run, guard: Guard, keeper: Callable[..., Any], check: bool
+) -> None:
+    """By way of an empty image, which with its container is gone again."""
+    another = HELD.replace("5", "6")
+    result = act("data", check, **keeper(container="absent", token=another))
+    assert result["failed"]
+    assert f"another volume's token ({another})" in result["msg"]
+    (made,) = [call for call in guard.changes() if call.startswith("docker create")]
+    assert "--label quai.helper=myapp_data --network none -v myapp_data:/data:ro sha256:empty true" in made
+    assert [call.split()[1] for call in guard.changes()] == ["import", "create", "rm", "rmi"]
+    assert "docker cp helper:/data -" in guard.calls
+
+
+def test_kept_data_is_purged_by_its_name(act: Run, guard: Guard, keeper: Callable[..., Any], tmp_path: Path) -> None:
+    arguments = keeper(container="absent")
+    guard.answer("volume rm myapp_data", "myapp_data\n")
+    result = act("data", state="absent", purge="myapp_data", **arguments)
+    assert result["plan"] == [
+        "remove the volume myapp_data",
+        f"forget the volume's token in {tmp_path}/register/myapp_data",
+    ]
+    assert not (tmp_path / "register" / "myapp_data").exists()
+
+
+@pytest.mark.parametrize("printed", ["", "0040750 0001750", "garbage"])
+def test_kept_data_that_cannot_be_looked_into_is_left_alone(
+    act: Run, guard: Guard, keeper: Callable[..., Any], printed: str
+) -> None:
+    guard.answer("cp *:/data -", " " * 100 + printed, "unexpected EOF\n")
+    result = act("data", **keeper())
+    assert result["failed"]
+    assert "The volume myapp_data could not be looked into: unexpected EOF" in result["msg"]
+    assert guard.changes() == []
+
+
+def test_a_token_that_cannot_be_read_is_not_taken_for_none(act: Run, keeper: Callable[..., Any]) -> None:
+    said = "Error response from daemon: context canceled\n"
+    result = act("data", **keeper(token="", no_token=said))
+    assert result["failed"]
+    assert "could not be looked into: Error response from daemon: context canceled" in result["msg"]
+
+
+def test_check_mode_while_the_machine_is_off_does_not_call_its_data_lost(
+    act: Run, guard: Guard, tmp_path: Path
+) -> None:
+    guard.answer("*", "", "Cannot connect to the Docker daemon at tcp://192.0.2.7:2376.\n", 1)
+    (tmp_path / "register").mkdir()
+    (tmp_path / "register" / "myapp_data").write_text(f"{HELD}\n", encoding="utf-8")
+    result = act("data", True, environment=ELSEWHERE, **(args_of("data", tmp_path) | {"directory": ""}))
+    assert result["plan"][0] == "create the volume myapp_data"
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_directory_of_this_host_is_none_of_an_engine_elsewhere(
+    act: Run, engine: Guard, tmp_path: Path, state: str
+) -> None:
+    nothing_there(engine)
+    result = act("data", state=state, environment=ELSEWHERE, **args_of("data", tmp_path))
+    assert result["failed"]
+    assert "The engine is on another machine" in result["msg"]
+    assert "Leave app_data_directory empty" in result["msg"]
+    assert engine.changes() == []
+
+
 # --- release ----------------------------------------------------------------------------------------------------------
 
 
@@ -520,6 +711,14 @@ def test_release_refuses_a_port_that_is_taken(
     assert f"Port {port} of quay1 is already taken by " in result["msg"]
     assert f"(pid {os.getpid()})" in result["msg"]
     assert shipyard.changes() == []
+
+
+@pytest.mark.usefixtures("shipyard")
+def test_release_leaves_the_ports_of_an_engine_elsewhere_to_it(act: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port = opened.getsockname()[1]
+        result = act("release", True, environment=ELSEWHERE, **(args_of("release", tmp_path) | {"port": port}))
+    assert not result.get("failed"), result
 
 
 def test_release_names_the_container_that_holds_the_port(act: Run, guard: Guard, tmp_path: Path) -> None:
@@ -624,7 +823,7 @@ def test_a_release_that_cannot_start_is_removed_with_its_evidence(
 ) -> None:
     """The engine's own words, where the port is taken by what no table of sockets shows."""
     taken = recorded(engine_name, "run_port_taken.err")
-    shipyard.answer("container inspect web", documents(engine_name, "web_broken", Name="/web"))
+    shipyard.answer("inspect web", documents(engine_name, "web_broken", Name="/web"))
     shipyard.answer("create *", "id\n")
     shipyard.answer("start web", "", taken, 1)
     shipyard.answer(
@@ -632,11 +831,6 @@ def test_a_release_that_cannot_start_is_removed_with_its_evidence(
     )
     shipyard.answer("run --rm *", "the last line of the log\n")
     shipyard.answer("rm -f web", "web\n")
-    timeouts = tmp_path / "timeouts"
-    (shipyard.bin / "timeout").write_text(
-        f'#!/bin/sh\nprintf "%s\\n" "$*" >> {timeouts}\nshift 3\nexec "$@"\n', encoding="utf-8"
-    )
-    (shipyard.bin / "timeout").chmod(0o755)
     result = act("release", log_file="/data/myapp.log", **args_of("release", tmp_path))
     assert result["failed"]
     text = result["msg"]
@@ -650,10 +844,23 @@ def test_a_release_that_cannot_start_is_removed_with_its_evidence(
     verbs = [call.split(" ")[1] for call in shipyard.changes()]
     assert verbs == ["create", "start", "run", "rm"]
     (look,) = [call for call in shipyard.changes() if call.startswith("docker run ")]
-    assert "--network none --volumes-from web --entrypoint sh sha256:" in look
+    assert "--net none --volumes-from web --entrypoint sh " in look
     assert look.endswith(' -c [ -f "$1" ] && exec tail -n 15 "$1" sh /data/myapp.log')
-    assert timeouts.read_text(encoding="utf-8").startswith("-k 2 20 docker run --rm ")
     assert shipyard.calls[-1] == "docker rm -f web"
+
+
+@pytest.mark.parametrize(
+    ("sleeps", "program", "rc", "output"), [("60", "echo said; exit 7", 7, "said\n"), ("0", "exec sleep 60", 137, "")]
+)
+def test_a_look_that_hangs_is_given_up(sleeps: str, program: str, rc: int, output: str) -> None:
+    """The watch's sleep ends at once, or not before the look itself, which must not wait for it."""
+    script = release_action._FOR_20_SECONDS.replace("sleep 20", f"sleep {sleeps}")
+    began = time.monotonic()
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", "sh", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (rc, output)
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("engine_name", ENGINES)
@@ -861,6 +1068,21 @@ def test_preflight_wants_root(act: Run, engine: Guard, house: dict[str, Any]) ->
     (sentence,) = problems(act("preflight", **house))
     assert sentence.startswith("Quai works as deploy on quay1, not as root.")
     assert "--ask-become-pass" in sentence
+
+
+@pytest.mark.usefixtures("engine")
+def test_preflight_of_a_host_that_is_an_ordinary_user_s(act: Run, engine: Guard, house: dict[str, Any]) -> None:
+    """With an engine of his own, elsewhere: neither root nor a directory nor this host's ports are its affair."""
+    engine.forget("id")
+    engine.answer("-u", "501\n", program="id")
+    engine.answer("-un", "me\n", program="id")
+    ours = {"root": False, "directory": "", "free_mib": 1 << 40, "environment": ELSEWHERE}
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port = opened.getsockname()[1]
+        assert act("preflight", **(house | ours | {"port": port})) == {"changed": False}
+        del ours["environment"]
+        (sentence,) = problems(act("preflight", **(house | ours | {"port": port})))
+        assert f"Port {port} is already taken" in sentence
 
 
 @pytest.mark.usefixtures("engine")

@@ -37,6 +37,17 @@ def test_engines_too_old(version: tuple[int, ...]) -> None:
         refuse_old_engine(version)
 
 
+@pytest.mark.parametrize("version", [(1, 6, 2), (1, 9, 1), (18, 9), (28, 5, 2), ()])
+def test_engines_of_debian_8_where_they_will_do(version: tuple[int, ...]) -> None:
+    refuse_old_engine(version, old_will_do=True)
+
+
+@pytest.mark.parametrize("version", [(1, 6, 1), (1, 10, 0), (1, 13, 1), (17, 12, 0), (18, 6, 3)])
+def test_engines_that_will_not_do_anywhere(version: tuple[int, ...]) -> None:
+    with pytest.raises(Refused, match="is too old"):
+        refuse_old_engine(version, old_will_do=True)
+
+
 def test_an_unknown_version_is_not_an_old_one() -> None:
     refuse_old_engine(())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -12,14 +13,25 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.quai.engine.plugins.module_utils import plan_daemon as planning
+from ansible_collections.quai.engine.plugins.module_utils import daemon_flags, debian_archive, plan_daemon as planning
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
-from ansible_collections.quai.engine.plugins.module_utils.plan_daemon import Changes, Facts, Record, Wanted
+from ansible_collections.quai.engine.plugins.module_utils.plan_daemon import Changes, Facts, File, Record, Wanted
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, compose, take_apart
+from ansible_collections.quai.engine.tests.unit.harness import Guard
 
 RELEASES = {
-    "12": {"name": "bookworm", "engine": ["docker.io", "containerd"], "helpers": ["python3-requests"]},
-    "13": {"name": "trixie", "engine": ["docker.io", "docker-cli", "containerd"], "helpers": ["python3-requests"]},
+    "12": {
+        "name": "bookworm",
+        "engine": ["docker.io", "containerd"],
+        "helpers": ["ca-certificates"],
+        "python": ["python3-requests"],
+    },
+    "13": {
+        "name": "trixie",
+        "engine": ["docker.io", "docker-cli", "containerd"],
+        "helpers": ["ca-certificates"],
+        "python": ["python3-requests"],
+    },
 }
 SAFE = {"live-restore": True, "log-driver": "json-file", "log-opts": {"max-size": "10m"}}
 WANTED = Wanted(releases=RELEASES, safe_options=SAFE)
@@ -43,11 +55,13 @@ BARE = Facts(
     unit_active=False,
     enabled=False,
     record=Record(),
+    python=(3, 13, 5),
+    python_path="/usr/bin/python3",
 )
 OURS = Record(True, packages=("docker.io", "docker-cli", "containerd"), keys=tuple(sorted(SAFE)))
 SERVED = dataclasses.replace(
     BARE,
-    packages=frozenset({"docker.io", "docker-cli", "containerd", "python3-requests"}),
+    packages=frozenset({"docker.io", "docker-cli", "containerd", "ca-certificates", "python3-requests"}),
     dockerd="/usr/sbin/dockerd",
     answers=True,
     version=(26, 1, 5),
@@ -104,7 +118,7 @@ def after(facts: Facts, changes: Changes) -> Facts:
 def test_a_bare_host_gets_everything() -> None:
     """Packages of its release, the safe options, a start, a start at boot."""
     changes = plan(BARE, want(users=["deploy"]))
-    assert changes.packages == ("docker.io", "docker-cli", "containerd", "python3-requests")
+    assert changes.packages == ("docker.io", "docker-cli", "containerd", "ca-certificates", "python3-requests")
     assert json.loads(changes.config) == SAFE
     assert (changes.daemon, changes.enable, changes.mode, changes.users) == ("start", True, "systemd", ("deploy",))
     assert not changes.adopted
@@ -141,7 +155,7 @@ def test_an_engine_that_was_here_is_adopted() -> None:
     """No engine package is touched, even one of Debian's that is missing; the helpers are not the engine."""
     changes = plan(host(FOREIGN, packages=frozenset({"docker-ce"})))
     assert changes.adopted
-    assert changes.packages == ("python3-requests",)
+    assert changes.packages == ("ca-certificates", "python3-requests")
 
 
 def test_an_adopted_engine_whose_configuration_fits_is_left_running() -> None:
@@ -421,6 +435,18 @@ def test_version_of_a_daemon_or_of_a_program(printed: str, version: tuple[int, .
     assert (facts.version, facts.answers) == (version, answering)
 
 
+def test_the_wait_for_an_answer_goes_by_the_clock(guard: Guard) -> None:
+    """Also where each question takes its time; an answer ends it at once."""
+    guard.answer("* version", rc=1)
+    program = guard.bin / "docker"
+    program.write_text("#!/bin/sh\nsleep 2\nexit 1\n", encoding="utf-8")
+    started = time.monotonic()
+    assert subprocess.run(["/bin/sh", "-c", planning.until_it_answers(3)], check=False, timeout=30).returncode == 1
+    assert 2 < time.monotonic() - started < 15
+    program.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    assert subprocess.run(["/bin/sh", "-c", planning.until_it_answers(3)], check=False, timeout=30).returncode == 0
+
+
 def test_stop_does_not_wait_for_the_dead(tmp_path: Path) -> None:
     """A child nobody buries counts as ended, as in a container whose PID 1 is no init; then its pid file is gone."""
     pidfile = tmp_path / "pid"
@@ -432,3 +458,252 @@ def test_stop_does_not_wait_for_the_dead(tmp_path: Path) -> None:
         assert not pidfile.exists()
         assert sleeper.wait() == -15
     subprocess.run(["/bin/sh", "-c", planning.STOP, "stop", pidfile], check=True, timeout=30)
+
+
+# --- no Python, and releases past their end of life -------------------------------------------------------------------
+
+KEY = "126C0D24BD8A2942CC7DF8AC7638D0442B90D010"
+JESSIE = {
+    "name": "jessie",
+    "end_of_life": "2020-06-30",
+    "engine": ["docker.io"],
+    "version": "1.6.2~dfsg1-1~bpo8+1",
+    "helpers": ["ca-certificates"],
+    "python": [],
+    "archive": {"suites": ["jessie"], "fingerprints": [KEY], "keyrings": ["/k.gpg"], "pins": {"docker.io": "jessie"}},
+}
+STRETCH = {**JESSIE, "name": "stretch", "engine": [], "end_of_life": "2022-06-30"}
+OLD = dataclasses.replace(
+    WANTED,
+    releases={**RELEASES, "8": JESSIE, "9": STRETCH},
+    allow_eol=True,
+    archive_url="http://archive.example/debian/",
+)
+NO_PYTHON = host(BARE, python=(), python_path="")
+OLD_BARE = host(
+    NO_PYTHON,
+    release="8",
+    pretty_name="Debian GNU/Linux 8 (jessie)",
+    kernel="3.16.0-4-amd64",
+    filesystems=frozenset({"aufs"}),
+    packages=frozenset({"ca-certificates"}),
+)
+OLD_SERVED = host(
+    OLD_BARE,
+    packages=frozenset({"ca-certificates", "docker.io"}),
+    dockerd="/usr/bin/docker",
+    answers=True,
+    version=(1, 6, 2),
+    pid=77,
+    unit_active=True,
+    enabled=True,
+    unit_command="/usr/bin/docker -d -H fd:// $DOCKER_OPTS",
+    init_reads_defaults=True,
+    drop_in=daemon_flags.drop_in("/usr/bin/docker -d -H fd:// $DOCKER_OPTS", ["--storage-driver=aufs"]),
+    storage=("aufs",),
+    record=Record(True, packages=("docker.io",), files=debian_archive.FILES),
+)
+OLD_FOREIGN = host(OLD_SERVED, record=Record(), drop_in="")
+
+
+@pytest.mark.parametrize(
+    ("python", "by_steps"), [((), True), ((2, 7, 9), True), ((3, 7, 3), True), ((3, 9, 2), False), ((3, 13, 5), False)]
+)
+def test_where_no_module_runs_the_action_acts(python: tuple[int, ...], by_steps: bool) -> None:
+    """And nothing is installed there that only a module would use."""
+    changes = plan(host(BARE, python=python))
+    assert changes.by_steps is by_steps
+    assert ("python3-requests" in changes.packages) is not by_steps
+    assert plan(host(SERVED, python=python), ABSENT).by_steps is by_steps
+
+
+def test_a_release_past_its_end_of_life_is_refused_until_that_is_accepted() -> None:
+    """By name and date; and said again on each run, also of one that finds nothing to do."""
+    said = "Debian 8 (jessie) reached its END OF LIFE on 2020-06-30."
+    for facts in (OLD_BARE, OLD_SERVED):
+        words = refusal(facts, dataclasses.replace(OLD, allow_eol=False))
+        assert words.startswith(said)
+        assert "docker_engine_allow_eol: true" in words
+    assert plan(OLD_SERVED, OLD).titles == ()
+    assert plan(OLD_SERVED, OLD).warnings[0].startswith(said)
+    removal = plan(OLD_SERVED, dataclasses.replace(OLD, state="absent", allow_eol=False))
+    assert removal.warnings[0].startswith(said)
+
+
+def test_an_old_release_gets_its_engine_from_the_archive() -> None:
+    """With flags instead of daemon.json, by steps even where a module would run, and all of it on record."""
+    changes = plan(host(OLD_BARE, python=(3, 13, 5)), OLD)
+    assert (changes.packages, changes.config, changes.by_steps) == (("docker.io",), "", True)
+    assert changes.archive is not None
+    assert changes.archive.url == "http://archive.example/debian"
+    assert changes.archive.versions == {"docker.io": "1.6.2~dfsg1-1~bpo8+1"}
+    assert [file.path for file in changes.files] == [daemon_flags.DROP_IN]
+    assert "--storage-driver=aufs" in changes.files[0].after
+    assert changes.record.files == tuple(changes.archive.texts)
+    warnings = " ".join(changes.warnings)
+    assert "live-restore (containers end" in warnings
+    assert "docker_engine_archive_sha256 is not set" in warnings
+    assert "sha256" not in " ".join(plan(OLD_BARE, dataclasses.replace(OLD, archive_sha256="A" * 64)).warnings)
+
+
+def test_inputs_of_the_archive_win_over_the_table() -> None:
+    """A copy of the archive, signed by its own key."""
+    wanted = dataclasses.replace(OLD, archive_keyring="/mine.gpg", archive_fingerprints=["A" * 40])
+    archive = plan(OLD_BARE, wanted).archive
+    assert archive is not None
+    assert (archive.keyrings, archive.fingerprints) == (["/mine.gpg"], ["A" * 40])
+
+
+@pytest.mark.parametrize("service", ["systemd", "sysvinit", "direct"])
+@pytest.mark.parametrize("options", [{}, {"icc": False}, {"live-restore": True}])
+def test_the_second_run_of_an_old_engine_changes_nothing(service: str, options: Mapping[str, Any]) -> None:
+    """Whatever starts the daemon: what it reads has what is wanted."""
+    wanted = dataclasses.replace(OLD, service=service, options=options)
+    installed = host(OLD_SERVED, answers=False, drop_in="", storage=())
+    changes = plan(installed, wanted)
+    assert changes.daemon == "start"
+    files = {file.path: file.after for file in changes.files}
+    assert (
+        set(files)
+        == {
+            "systemd": {daemon_flags.DROP_IN},
+            "sysvinit": {daemon_flags.DEFAULTS},
+            "direct": set(),
+        }[service]
+    )
+    converged = host(
+        installed,
+        answers=True,
+        drop_in=files.get(daemon_flags.DROP_IN, ""),
+        defaults=files.get(daemon_flags.DEFAULTS, ""),
+        record=changes.record,
+        storage=("aufs",),
+    )
+    assert plan(converged, wanted).titles == ()
+    assert plan(converged, dataclasses.replace(wanted, options={"mtu": 1400})).daemon == "restart"
+
+
+def test_what_starts_the_daemon_is_looked_at_and_not_assumed() -> None:
+    """Flags that would not arrive are refused."""
+    started = host(OLD_SERVED, drop_in="")
+    assert "no ExecStart" in refusal(host(started, unit_command=""), OLD)
+    sysvinit = dataclasses.replace(OLD, service="sysvinit")
+    assert "does not use DOCKER_OPTS" in refusal(host(started, init_reads_defaults=False), sysvinit)
+    by_hand = dataclasses.replace(OLD, service="direct", options={"icc": False})
+    assert "started by hand" in refusal(OLD_FOREIGN, by_hand)
+
+
+def test_an_old_daemon_keeps_its_socket() -> None:
+    """systemd hands it on; elsewhere `hosts` must name it."""
+    wanted = dataclasses.replace(OLD, options={"hosts": ["tcp://192.0.2.1:2375"]})
+    assert "--host=tcp://192.0.2.1:2375" in plan(OLD_SERVED, wanted).files[0].after
+    assert planning.SOCKET in refusal(OLD_SERVED, dataclasses.replace(wanted, service="sysvinit"))
+
+
+def test_old_arguments_go_back_with_the_daemon() -> None:
+    """They are its configuration: on record they would count as in force."""
+    wanted = dataclasses.replace(OLD, service="direct", options={"icc": False})
+    former = dataclasses.replace(OLD_SERVED.record, arguments=("-d", "-p", planning.PIDFILE, "--storage-driver=aufs"))
+    changes = plan(host(OLD_SERVED, drop_in="", record=former), wanted)
+    assert changes.record.arguments == (*former.arguments[:3], "--icc=false", "--storage-driver=aufs")
+    assert changes.record_back(former).arguments == former.arguments
+    by_hand = host(FOREIGN, systemd=False, arguments=("--data-root", "/srv"))
+    assert plan(by_hand).record_back(Record()).arguments == ("--data-root", "/srv")
+
+
+def test_flags_move_when_the_init_does() -> None:
+    """From the drop-in to the file of the init script."""
+    changes = plan(OLD_SERVED, dataclasses.replace(OLD, service="sysvinit"))
+    assert [(file.path, bool(file.after)) for file in changes.files] == [
+        (daemon_flags.DROP_IN, False),
+        (daemon_flags.DEFAULTS, True),
+    ]
+
+
+def test_an_old_engine_that_was_here_gets_only_what_is_asked_for() -> None:
+    """Its storage driver, and so its images, stay; nothing is restarted for a warning."""
+    assert plan(OLD_FOREIGN, OLD).titles == ()
+    changes = plan(OLD_FOREIGN, dataclasses.replace(OLD, options={"icc": False}))
+    assert changes.adopted
+    assert changes.files[0].after.endswith("$DOCKER_OPTS --icc=false\n")
+    given = host(OLD_FOREIGN, unit_command="/usr/bin/docker -d --icc=true")  # of two the engine takes the last
+    changes = plan(given, dataclasses.replace(OLD, options={"icc": False}))
+    assert changes.files[0].after.endswith("ExecStart=/usr/bin/docker -d --icc=true --icc=false\n")
+    without = host(OLD_FOREIGN, packages=frozenset({"docker.io"}))
+    assert plan(without, OLD).packages == ("ca-certificates",)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (host(OLD_BARE, release="9"), "Debian 9 (stretch) never had a docker.io"),
+        (host(OLD_SERVED, version=(1, 5, 0)), "1.5.0 is too old: 1.6.2 is the least"),
+        (host(SERVED, version=(1, 6, 2)), "1.6.2 is too old: 18.9 is the least"),
+    ],
+)
+def test_refusals_of_old_ones(facts: Facts, words: str) -> None:
+    """An engine as old as that only where the end of life was accepted."""
+    assert words in refusal(facts, OLD)
+
+
+def test_stretch_with_an_engine_of_its_own_is_adopted() -> None:
+    """One of today, with daemon.json."""
+    facts = host(FOREIGN, release="9", python=(3, 5, 3), version=(19, 3, 15))
+    changes = plan(facts, OLD)
+    assert (changes.adopted, changes.packages, changes.by_steps) == (True, (), True)
+    assert json.loads(changes.config) == SAFE
+
+
+def test_absent_takes_the_archive_and_the_flags_out_again() -> None:
+    """And what an administrator added to the file of the init script stays."""
+    theirs = "# mine\n"
+    facts = host(OLD_SERVED, defaults=daemon_flags.defaults(theirs, ["--icc=false"]))
+    changes = plan(facts, dataclasses.replace(OLD, state="absent"))
+    assert changes.files == (
+        File(daemon_flags.DROP_IN, facts.drop_in, ""),
+        File(daemon_flags.DEFAULTS, facts.defaults, theirs),
+    )
+    assert [f"remove {path}" in changes.titles for path in debian_archive.FILES] == [True] * 3
+    foreign = host(OLD_FOREIGN, drop_in=facts.drop_in, record=Record(True))
+    assert plan(foreign, dataclasses.replace(OLD, state="absent")).daemon == "restart"
+    untouched = host(OLD_FOREIGN, drop_in="theirs, of the same name")
+    assert plan(untouched, dataclasses.replace(OLD, state="absent")).titles == ()
+
+
+def test_the_record_is_believed_only_about_files_of_ours() -> None:
+    """They are removed as root."""
+    text = Record(True, files=(debian_archive.SOURCES, "/etc/shadow")).text()
+    found = answers(planning.read_sections(WANTED)) | {"record": Answer(0, text, "")}
+    assert planning.facts_of(found, WANTED).record.files == (debian_archive.SOURCES,)
+
+
+def test_what_is_read_of_an_old_host() -> None:
+    """Of several commands the last one counts."""
+    printed = (
+        "kernel 3.16.0-4-amd64\nfilesystem aufs\nstorage aufs\ncommand /usr/bin/docker -d\n"
+        "command /usr/bin/docker -d -H fd:// $DOCKER_OPTS\nreads-defaults\n"
+    )
+    found = answers(planning.read_sections(WANTED)) | {
+        "old": Answer(0, printed, ""),
+        "python": Answer(0, "2.7.9 /usr/bin/python2.7\n", ""),
+        "version": Answer(0, "answers 1.6.2\n", ""),
+    }
+    facts = planning.facts_of(found, WANTED)
+    assert (facts.kernel, facts.filesystems, facts.storage) == ("3.16.0-4-amd64", {"aufs"}, ("aufs",))
+    assert facts.unit_command == "/usr/bin/docker -d -H fd:// $DOCKER_OPTS"
+    assert (facts.init_reads_defaults, facts.version, facts.python) == (True, (1, 6, 2), (2, 7, 9))
+    assert facts.python_path == "/usr/bin/python2.7"
+
+
+def test_the_read_of_an_old_engine(guard: Guard) -> None:
+    """`docker version` without --format tells the daemon; an old docker is the daemon's program, a new one alone is not."""
+    recorded = (Path(__file__).parent / "fixtures/docker-1.6.2/version.out").read_text(encoding="utf-8")
+    guard.answer("*--format*", stderr="flag provided but not defined: --format\n", rc=2)
+    guard.answer("*version", recorded)
+    guard.answer("--version", "Docker version 1.6.2, build 7c8fca2\n")
+    sections = planning.read_sections(WANTED)
+    found = answers({name: sections[name] for name in ("version", "dockerd", "old")})
+    assert found["version"].stdout == "answers 1.6.2\n"
+    if shutil.which("dockerd") is None:
+        assert found["dockerd"].stdout.strip() == str(guard.bin / "docker")
+        assert found["old"].stdout.startswith("kernel ")

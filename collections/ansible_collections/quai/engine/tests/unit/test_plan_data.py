@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
-from ansible_collections.quai.engine.plugins.module_utils.plan_data import _DESTROY, Actual, plan_absent, plan_data
+from ansible_collections.quai.engine.plugins.module_utils.plan_data import (
+    _DESTROY,
+    _HAND_OVER,
+    Actual,
+    plan_absent,
+    plan_data,
+)
 from ansible_collections.quai.engine.tests.unit.samples import (
     ANONYMOUS,
     ANOTHER,
@@ -21,7 +27,10 @@ from ansible_collections.quai.engine.tests.unit.samples import (
     DATA_BARE as BARE,
     DATA_DONE as DONE,
     DIRECTORY,
+    KEPT,
+    KEPT_DONE,
     NAMED,
+    PLAIN_VOLUME,
     TOKEN,
     VFS,
     VOLUME,
@@ -36,7 +45,9 @@ CREATE_VOLUME = (
     f"docker volume create --driver local --opt type=none --opt o=bind --opt device={DIRECTORY} "
     "--label quai.data=myapp_data myapp_data"
 )
-CREATE_CONTAINER = "docker create --name myapp_data --label quai.data=myapp_data --network none -v myapp_data:/data myapp_data:abc true"
+CREATE_CONTAINER = (
+    "docker create --name myapp_data --label quai.data=myapp_data --net none -v myapp_data:/data myapp_data:abc true"
+)
 
 
 def but(actual: Actual = DONE, **changes: object) -> Actual:
@@ -387,3 +398,163 @@ def test_a_mount_point_is_emptied_and_stays(tmp_path: Path, mounted: bool, rc: i
     directory = filled(tmp_path / "data")
     assert destroy(directory, str(programs)).returncode == rc
     assert list(directory.iterdir()) == []
+
+
+# --- the engine keeps the data itself ---------------------------------------------------------------------------------
+
+CREATE_PLAIN = "docker volume create --driver local --label quai.data=myapp_data myapp_data"
+
+
+def kept(actual: Actual) -> Plan:
+    """Return the plan for data in the engine's own keeping, checked to lose nothing and to touch no file but the register."""
+    made = plan_data(actual, KEPT, FRESH)
+    assert_loses_nothing(made)
+    for each in made.steps:
+        assert each.words[0] == "docker" or each.words[-2] == KEPT.register, each.words
+    return made
+
+
+def kept_refusal(actual: Actual) -> str:
+    """Return why nothing is done."""
+    with pytest.raises(Refused) as caught:
+        plan_data(actual, KEPT, FRESH)
+    return str(caught.value)
+
+
+def helper(token: str) -> tuple[str, ...]:
+    """Return the words of the container that hands the data over."""
+    return (
+        *[
+            "docker",
+            "run",
+            "--rm",
+            "--name",
+            "myapp_data-helper",
+            "--label",
+            "quai.helper=myapp_data",
+            "--network",
+            "none",
+            "--user",
+            "0",
+        ],
+        *["--volumes-from", "myapp_data", "--entrypoint", "sh", "myapp_data:abc", "-c"],
+        *(_HAND_OVER, "sh", "/data", "1000:1000", ".quai-volume", token),
+    )
+
+
+def test_kept_a_bare_engine_gets_everything_in_an_order_that_works() -> None:
+    made = kept(BARE)
+    assert lines(made)[:2] == [CREATE_PLAIN, CREATE_CONTAINER]
+    assert made.steps[2].words == helper(FRESH)
+    assert made.steps[3].words[-3:] == (FRESH, KEPT.register, "0444")
+    assert made.titles == [
+        "create the volume myapp_data",
+        "create the volume container myapp_data",
+        "have the data in the volume myapp_data owned by 1000:1000, with its token",
+        f"remember the volume's token in {KEPT.register}",
+    ]
+    assert made.after["directory"] == "the volume myapp_data 1000:1000 750"
+
+
+def test_kept_b_the_volume_is_attached_again() -> None:
+    made = kept(but(KEPT_DONE, container=None))
+    assert lines(made)[0] == CREATE_CONTAINER
+    assert [each.words for each in made.steps[1:]] == [helper(TOKEN)]
+
+
+def test_kept_c_nothing_is_done_twice() -> None:
+    assert kept(KEPT_DONE) == Plan()
+
+
+@pytest.mark.parametrize("change", [{"owner": "0:0"}, {"mode": "755"}, {"token": "", "registered": ""}])
+def test_kept_what_is_missing_is_put_right(change: dict[str, str]) -> None:
+    made = kept(but(KEPT_DONE, **change))
+    assert made.steps[0].words == helper((change.get("token") == "" and FRESH) or TOKEN)
+    assert len(made.steps) == (2 if "token" in change else 1)
+
+
+def test_kept_a_token_found_is_remembered() -> None:
+    """The volume of another Mac, or of one that forgot."""
+    made = kept(but(KEPT_DONE, registered=""))
+    assert [each.words[-3:] for each in made.steps] == [(TOKEN, KEPT.register, "0444")]
+
+
+def test_kept_data_elsewhere_is_refused_with_commands_that_reach_it() -> None:
+    copy = "docker run --rm --user 0 --volumes-from {} -v myapp_data:/quai myapp_data:abc cp -a /data/. /quai/"
+    d = kept_refusal(but(KEPT_DONE, container=container("myapp_data", ANONYMOUS), consumers=()))
+    assert "Quai keeps it in the volume myapp_data; a new volume beside it would start empty." in d
+    assert copy.format("myapp_data") in d
+    e = kept_refusal(but(BARE, consumers=(container("web", ANONYMOUS),)))
+    assert f"Copy {ANONYMOUS.source} into the volume myapp_data ({copy.format('web')})" in e
+    f = kept_refusal(but(BARE, consumers=(container("web", ANONYMOUS), container("web-previous", ANOTHER))))
+    assert "copy it into the volume myapp_data" in f
+    g = kept_refusal(but(KEPT_DONE, consumers=(container("web", ANONYMOUS),)))
+    assert "copy it into the volume myapp_data while the writers are stopped" in g
+
+
+@pytest.mark.parametrize("change", [{"options": {"type": "nfs", "device": ":/export"}}, {"driver": "nfs"}])
+def test_kept_a_volume_that_is_not_plain_is_refused(change: dict[str, object]) -> None:
+    other = dataclasses.replace(PLAIN_VOLUME, **change)  # type: ignore[arg-type]
+    text = kept_refusal(but(KEPT_DONE, volume=other))
+    assert "The volume myapp_data exists and keeps its data in " in text
+    assert "not in the engine's own keeping" in text
+
+
+def test_kept_a_machine_made_anew_is_refused() -> None:
+    text = kept_refusal(but(BARE, registered=TOKEN))
+    assert f"The volume myapp_data holds no token, but this host remembers {TOKEN} for myapp_data." in text
+    assert "a machine made anew" in text
+    assert f"remove {KEPT.register} and run again" in text
+    assert "another volume's token" in kept_refusal(but(KEPT_DONE, token=FRESH))
+
+
+def test_kept_absent_keeps_the_data() -> None:
+    made = plan_absent(but(KEPT_DONE, consumers=()), KEPT, "")
+    assert lines(made) == ["docker rm myapp_data"]
+    assert made.after == {"container": "absent", "data": "kept"}
+
+
+def test_kept_purge_by_name_removes_the_volume() -> None:
+    unused = but(KEPT_DONE, consumers=())
+    gone = ["docker volume rm myapp_data", f"rm -f -- {KEPT.register}"]
+    assert lines(plan_absent(unused, KEPT, "myapp_data")) == ["docker rm myapp_data", *gone]
+    assert lines(plan_absent(but(unused, container=None), KEPT, "myapp_data")) == gone
+    assert lines(plan_absent(but(BARE, registered=TOKEN), KEPT, "myapp_data")) == gone[1:]
+    assert plan_absent(BARE, KEPT, "myapp_data") == Plan()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"token": ""}, "no token of Quai"),
+        ({"token": FRESH}, f"the token {FRESH}"),
+        ({"registered": ""}, f"the token {TOKEN}"),
+    ],
+)
+def test_kept_purge_never_touches_another_volume(change: dict[str, str], found: str) -> None:
+    with pytest.raises(Refused, match=f"The volume myapp_data holds {found}, and this host remembers"):
+        plan_absent(but(KEPT_DONE, consumers=(), **change), KEPT, "myapp_data")
+
+
+def test_helpers_that_were_left_are_removed_first() -> None:
+    left = (container("myapp_data-helper"), container("myapp_data-helper-17"))
+    removed = ["docker rm -f myapp_data-helper", "docker rm -f myapp_data-helper-17"]
+    assert lines(kept(but(KEPT_DONE, helpers=left))) == removed
+    assert lines(plan_absent(but(KEPT_DONE, consumers=(), helpers=left), KEPT, "")) == [
+        *removed,
+        "docker rm myapp_data",
+    ]
+
+
+def test_the_data_is_really_handed_over(tmp_path: Path) -> None:
+    data = tmp_path / "it's $(data)"
+    data.mkdir(mode=0o700)
+    owner = f"{os.getuid()}:{os.getgid()}"
+    for token in (TOKEN, FRESH):  # written once, it stays
+        subprocess.run(["sh", "-c", _HAND_OVER, "sh", data, owner, ".quai-volume", token], check=True)
+    assert stat.S_IMODE(data.stat().st_mode) == 0o750
+    written = data / ".quai-volume"
+    assert written.read_text(encoding="utf-8") == f"{TOKEN}\n"
+    assert stat.S_IMODE(written.stat().st_mode) == 0o444
+    assert [path.name for path in data.iterdir()] == [".quai-volume"]
+    assert subprocess.run(["sh", "-c", _HAND_OVER, "sh", tmp_path / "none", owner, "t", "x"], check=False).returncode

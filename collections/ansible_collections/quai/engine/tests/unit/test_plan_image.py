@@ -177,6 +177,12 @@ def test_new_content_is_built_and_takes_the_name() -> None:
     assert (made.before, made.after) == ({"web": "old"}, {"web": "abc"})
 
 
+def test_content_can_come_about_in_other_ways() -> None:
+    made = plan_image("web", "abc", None, None, "load", forced=True)
+    assert made.titles == ["load web:abc", "let web mean web:abc"]
+    assert lines(made) == ["", "docker tag -f web:abc web"]
+
+
 def test_an_image_of_somebody_else_s_is_named_by_its_id() -> None:
     assert plan_image("web", "abc", image(7, "web:latest"), None).before == {"web": f"sha256:{7:064x}"}
 

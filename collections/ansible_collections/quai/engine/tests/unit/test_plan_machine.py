@@ -85,7 +85,11 @@ def test_stopped_is_started() -> None:
 def test_unhealthy_is_repaired_and_never_made_anew_unasked() -> None:
     life = present(UNHEALTHY)
     assert life.steps == life.last_resort == ()
-    assert [step.words[1] for step in life.repairs] == ["ssh", "regenerate-certs", "provision"]
+    assert [step.title for step in life.repairs] == [
+        "restart Docker in dev",
+        "make the certificates of dev anew",
+        "provision dev again",
+    ]
     (title,) = life.titles
     assert title.startswith("repair it, one after the other until its engine answers: restart Docker in dev, then")
 

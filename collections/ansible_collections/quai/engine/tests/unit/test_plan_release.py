@@ -277,7 +277,7 @@ def test_all_that_a_container_is_made_of_names_the_release() -> None:
     same: dict[str, object] = {"health_timeout": 5, "image": "web:latest", "token_path": "/x", "token_register": "/y"}
     assert {but(**{name: value}).digest for name, value in same.items()} == {WANTED.digest}
     everything = {field.name for field in dataclasses.fields(Wanted)}
-    assert everything - set(CHANGES) - set(same) == {"name", "data_path"}
+    assert everything - set(CHANGES) - set(same) == {"name", "data_path", "old", "binds"}
 
 
 def test_words_of_the_container() -> None:
@@ -301,7 +301,7 @@ def test_words_of_the_container() -> None:
         "--volumes-from myapp_data",
     ]:
         assert part in text, part
-    assert words[-5:] == [WANTED.image_id, "gunicorn", "--bind", "0.0.0.0:5000", "myapp:app"]
+    assert words[-5:] == [WANTED.image_number, "gunicorn", "--bind", "0.0.0.0:5000", "myapp:app"]
 
 
 def test_what_is_not_wanted_is_not_said() -> None:
@@ -309,7 +309,7 @@ def test_what_is_not_wanted_is_not_said() -> None:
         memory=0, pids=0, read_only=False, tmpfs=(), cap_drop=(), security=(), log_options={}, env={}, volumes_from=""
     )
     words = bare.create("web", serving=True)
-    options = {word for word in words[: words.index(bare.image_id)] if word.startswith("--")}
+    options = {word for word in words[: words.index(bare.image_number)] if word.startswith("--")}
     assert options == {
         "--name",
         "--label",

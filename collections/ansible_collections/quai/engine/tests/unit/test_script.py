@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from ansible_collections.quai.engine.plugins.module_utils.script import (
+    HERE,
     MISSING,
     Answer,
     compose,
@@ -219,7 +220,7 @@ def test_the_usual_directories_are_found_whatever_the_login_s_path() -> None:
         check=False,
     )
     path, locale = take_apart(done.stdout.decode(), done.stderr.decode(), marker)["path"].stdout.splitlines()
-    assert path.split(":") == ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"]
+    assert path.split(":") == ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin", "/usr/sbin", "/sbin"]
     assert locale == "C"
 
 
@@ -228,3 +229,29 @@ def test_the_usual_directories_are_found_whatever_the_login_s_path() -> None:
 def test_a_section_that_runs_only_where_the_one_before_failed(shell: str, first: str, second: Answer) -> None:
     sections = {"first": first, "second": unless_ok("printf asked; echo why >&2; exit 7")}
     assert run(sections, shell)["second"] == second
+
+
+@pytest.mark.parametrize(
+    ("docker_host", "here"),
+    [
+        ("", True),
+        ("unix:///var/run/docker.sock", True),
+        ("tcp://127.0.0.1:2375", True),
+        ("tcp://localhost:2375", True),
+        ("tcp://[::1]:2375", True),
+        ("tcp://192.168.99.100:2376", False),
+        ("tcp://1.127.0.0:2376", False),
+        ("ssh://me@quay1", False),
+    ],
+)
+def test_where_the_engine_is(docker_host: str, here: bool) -> None:
+    done = subprocess.run(["/bin/sh", "-c", HERE], env={"DOCKER_HOST": docker_host}, check=False)
+    assert (done.returncode == 0) is here
+
+
+def test_on_a_mac_the_engine_is_elsewhere() -> None:
+    on_a_mac = HERE.replace("/proc/self", "/nowhere/self")
+    assert on_a_mac != HERE
+    for docker_host in ("", "unix:///Users/me/.colima/default/docker.sock"):
+        done = subprocess.run(["/bin/sh", "-c", on_a_mac], env={"DOCKER_HOST": docker_host}, check=False)
+        assert done.returncode == 1

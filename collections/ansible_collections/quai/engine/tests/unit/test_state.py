@@ -58,7 +58,10 @@ def test_jessie_s_web() -> None:
         published=(("0.0.0.0", 80, 5000),),
         mounts=(Mount("/data", VFS),),
         labels={},
+        created="2026-11-23T20:42:59.226287319Z",
+        env=web.env,
     )
+    assert "USER=myuser" in web.env
     assert web.mounts[0].anonymous
 
 
@@ -75,8 +78,9 @@ def test_jessie_answers_with_an_image_where_there_is_no_container() -> None:
     assert state.containers(text) == []
     (image,) = state.images(text)
     assert image == state.Image(
-        id="sha256:d3ffdac93d5729c1d9121e887c788a42d0dfbec979f52073515605552a4baf98", tags=(), labels={}, size=682_696
-    )
+        id="sha256:d3ffdac93d5729c1d9121e887c788a42d0dfbec979f52073515605552a4baf98", tags=(), labels={}, size=682_696,
+        created="2026-11-23T19:33:05.887072757Z", env=image.env, architecture="amd64",
+    )  # fmt: skip
 
 
 def test_jessie_knows_no_such_name() -> None:
@@ -136,6 +140,9 @@ def test_a_container_with_every_limit(engine: str) -> None:
             "quai.release": "r1",
             "quai.revision": "r1",
         },
+        created=document["Created"],
+        env=tuple(document["Config"]["Env"]),
+        tmpfs=("/tmp",),
     )
     assert not web.mounts[0].anonymous
     assert web.pid > 1
@@ -186,6 +193,9 @@ def test_images(engine: str) -> None:
     assert image.labels["quai.digest"] == "sha256-0123abcd"
     assert image.size > 10 << 20
     assert image.volumes == ()
+    assert len(image.layers) > 1
+    assert image.layers[0].startswith("sha256:")
+    assert image.architecture == "amd64"
     (data,) = state.images(json.dumps([{"Id": image.id, "Config": {"Volumes": {"/srv": {}, "/data": {}}}}]))
     assert data.volumes == ("/data", "/srv")
     assert state.containers(recorded(engine, "inspect_image_web")) == []

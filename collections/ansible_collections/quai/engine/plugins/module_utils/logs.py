@@ -1,0 +1,204 @@
+"""What was logged, read in short pieces, so that it can be followed over every connection. Pure.
+
+A file is read from an offset, as bytes; the engine's own output of a container from a moment. Only whole lines are shown,
+each once, whatever is rotated, redeployed or still being written between two reads.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.script import quote
+from ansible_collections.quai.engine.plugins.module_utils.state import moment
+
+PIECE = 1 << 20
+"""Bytes of a file that one read brings at most."""
+
+# Input: file, number of lines. Its inode and size, and the last lines before that size.
+_TAIL = """\
+[ -e "$1" ] || exit 0
+stat -c '%i %s' "$1" | { read -r inode size; echo "$inode $size"; head -c "$size" "$1" | tail -n "$2" | base64; }
+"""
+# Input: file, inode and offset of the last read, bytes at most. What a rotation moved to FILE.1 is read to its end first.
+_MORE = """\
+file=$1 inode=$2 offset=$3
+[ -e "$file" ] || [ -e "$file.1" ] || exit 0
+now=$(stat -c %i "$file" 2>/dev/null) || now=0
+if [ "$now" != "$inode" ]; then
+    old=$(stat -c '%i %s' "$file.1" 2>/dev/null)
+    if [ "${old% *}" = "$inode" ] && [ "${old#* }" -gt "$offset" ]; then file=$file.1 now=$inode; else offset=0; fi
+fi
+[ "$now" != 0 ] || exit 0
+[ "$(stat -c %s "$file")" -ge "$offset" ] || offset=0
+echo "$now $offset"
+tail -c "+$((offset + 1))" "$file" | head -c "$4" | base64
+"""
+# Input: label, name, since (RFC 3339, seconds or empty), number of lines. Every container of the application, a line each.
+_OUTPUT = """\
+format='{{.ID}} {{.Names}} {{.Label "quai.release"}}'
+{ docker ps -a --no-trunc --filter "label=$1" --format "$format"
+  docker ps -a --no-trunc --filter "name=^/$2\\$" --format "$format"; } | sort -u | while read -r id name release; do
+    printf '%s %s %s ' "$id" "$name" "${release:--}"
+    docker logs --timestamps ${3:+--since "$3"} --tail "$4" "$id" 2>&1 </dev/null | base64 | tr -d '\\n'
+    echo
+done
+"""
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a file was read: its inode, and the offset in bytes of the first one that was not shown."""
+
+    inode: int = 0
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the engine keeps of a container's output: lines as (moment, text)."""
+
+    id: str
+    name: str
+    release: str
+    lines: tuple[tuple[str, str], ...]
+
+
+def tail(path: str, count: int) -> list[str]:
+    """Return the words that print a file's position and its last lines."""
+    return ["sh", "-c", _TAIL, "sh", path, str(count)]
+
+
+def more(path: str, position: Position) -> list[str]:
+    """Return the words that print what a file holds beyond the position."""
+    return ["sh", "-c", _MORE, "sh", path, str(position.inode), str(position.offset), str(PIECE)]
+
+
+def output(label: str, name: str, since: str, count: int | None) -> str:
+    """Return the fragment that prints what the engine keeps of the application's containers. since: RFC 3339 or seconds; count: None for all."""
+    return quote(["sh", "-c", _OUTPUT, "sh", label, name, since, "all" if count is None else str(count)])
+
+
+def read_tail(text: str) -> tuple[list[str], Position]:
+    """Return the lines that `tail` printed, and where to go on. A last line without its end is left for the next read."""
+    head, body = _taken(text)
+    if head is None:
+        return [], Position()
+    lines, rest = _whole(body)
+    return lines, Position(head.inode, head.offset - len(rest))
+
+
+def read_more(text: str, before: Position) -> tuple[list[str], Position]:
+    """Return the lines that `more` printed, and where to go on."""
+    head, body = _taken(text)
+    if head is None:
+        return [], before
+    lines, rest = _whole(body)
+    if len(body) >= PIECE and not lines:  # a line longer than a piece is shown in pieces
+        lines, rest = [_text(body)], b""
+    return lines, replace(head, offset=head.offset + len(body) - len(rest))
+
+
+def read_output(text: str) -> list[Output]:
+    """Return what `output` printed."""
+    found = []
+    for line in text.splitlines():
+        words = line.split(" ")
+        if len(words) == 4 and (body := _decoded(words[3])) is not None:
+            stamped = (each.partition(" ") for each in _text(body).splitlines())
+            lines = tuple((stamp, said) for stamp, _blank, said in stamped if moment(stamp))
+            found.append(Output(words[0], words[1], words[2].strip("-"), lines))
+    return found
+
+
+def fresh(found: Output, last: str) -> tuple[list[str], str]:
+    """Return the lines after the moment `last`, and the moment of the last one: the engine repeats those of `since` itself."""
+    new = [(stamp, said) for stamp, said in found.lines if not last or _order(stamp) > _order(last)]
+    return [said for _stamp, said in new], new[-1][0] if new else last
+
+
+def _order(stamp: str) -> tuple[str, str]:
+    """Engines leave out a fraction's last zeros, which keeps text from being in the order of time."""
+    seconds, _dot, fraction = stamp.rstrip("Z").partition(".")
+    return seconds, fraction.ljust(9, "0")
+
+
+# --- since ------------------------------------------------------------------------------------------------------------
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_STAMPS = (
+    (re.compile(r"^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\]"), "%Y-%m-%d %H:%M:%S %z"),
+    (re.compile(r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] \""), "%d/%b/%Y:%H:%M:%S %z"),
+)
+"""How gunicorn writes the time in its own log, and in the access log."""
+
+
+def since(text: str, now: datetime.datetime) -> datetime.datetime | None:
+    """Return the moment that `1h`, `30m` or an ISO time means; None for an empty text. Raises Refused for anything else."""
+    if not text:
+        return None
+    if match := re.fullmatch(r"(\d+)([smhd])", text):
+        return now - datetime.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(
+            f"{text!r} is no time.",
+            "Lines before it are left out.",
+            "Set logs_since to a number with s, m, h or d, such as 1h, or to a time such as 2026-11-24T06:00:00+00:00.",
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+
+
+def not_before(lines: Sequence[str], start: datetime.datetime | None) -> list[str]:
+    """Return the lines from the moment on. One without a time of its own (a traceback) belongs to the line before it.
+
+    Where no line has a time that is known here, none can be left out.
+    """
+    stamps = [_stamp(line) for line in lines]
+    if start is None or not any(stamps):
+        return list(lines)
+    first = next((at for at, stamp in enumerate(stamps) if stamp and stamp >= start), len(lines))
+    return list(lines[first:])
+
+
+def _stamp(line: str) -> datetime.datetime | None:
+    for pattern, form in _STAMPS:
+        if match := pattern.search(line):
+            try:
+                return datetime.datetime.strptime(match[1], form)  # noqa: DTZ007 - the form has a zone
+            except ValueError:
+                return None
+    return None
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+
+def _taken(text: str) -> tuple[Position | None, bytes]:
+    head, _newline, body = text.partition("\n")
+    match = re.fullmatch(r"(\d+) (\d+)", head.strip())
+    decoded = _decoded(body)
+    return (Position(int(match[1]), int(match[2])), decoded) if match and decoded is not None else (None, b"")
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except binascii.Error:  # the connection or the engine broke off: the next read brings it again
+        return None
+
+
+def _whole(body: bytes) -> tuple[list[str], bytes]:
+    """Return the whole lines, and the bytes after them."""
+    whole, newline, rest = body.rpartition(b"\n")
+    return (_text(whole).split("\n") if newline else []), rest
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "backslashreplace")

@@ -1,0 +1,73 @@
+"""A one-off command in the release that serves: a container like it, without its port. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from ansible.parsing.splitter import split_args
+
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.state import Container, Image
+
+LABEL_RUN = "quai.run"
+
+
+def typed(extra_vars: Iterable[str], name: str) -> str | None:
+    """Return the whole text of `-e NAME=TEXT`, of which Ansible would keep the first word only; None where it was not lost.
+
+    extra_vars: the texts that were given with -e.
+    """
+    for given in reversed([str(each) for each in extra_vars]):
+        key, _equals, text = given.partition("=")
+        if key == name:
+            return text if len(split_args(given)) > 1 else None
+    return None
+
+
+def words_of(command: object) -> list[str]:
+    """Return the words of a command, given as a list or as a text that is split as a shell would. Raises Refused for none."""
+    try:
+        words = [str(word) for word in command] if isinstance(command, list) else shlex.split(str(command or ""))
+    except ValueError as error:
+        raise Refused(
+            f"{command!r} cannot be split into words: {error}.",
+            "It is no shell that reads it, but its quotes count.",
+            "Close the quote, or give a list of words.",
+        ) from None
+    if not words or not words[0]:
+        raise Refused(
+            "No command is given.",
+            "There is nothing to run.",
+            "Say which: -e run_command='python manage.py migrate'.",
+        )
+    return words
+
+
+def refuse_unserved(container: Container | None, name: str) -> Container:
+    """Return the container that serves. Raises Refused where there is none, or it does not run."""
+    if container is None or container.condition != "running":
+        how = f"The container {name} is {container.condition}" if container else f"There is no container {name}"
+        raise Refused(
+            f"{how}: nothing is served.",
+            "The command runs in the release that serves.",
+            "Run site.yml first; playbooks/status.yml tells what is wrong.",
+        )
+    return container
+
+
+def create(serving: Container, image: Image | None, name: str, command: list[str]) -> list[str]:
+    """Return the words that create the command's container: same image, user, environment, data and limits, no port."""
+    own = set(image.env) if image else set()
+    words = ["docker", "create", "--name", name, "--label", f"{LABEL_RUN}={name}", "--no-healthcheck"]
+    words += ["--log-driver", "json-file"]  # whatever the engine's is: its output is read from there
+    words += ["--user", serving.user] if serving.user else []
+    words += [word for each in serving.env if each not in own for word in ("--env", each)]
+    words += ["--volumes-from", serving.name]
+    words += ["--memory", str(serving.memory)] if serving.memory else []
+    words += ["--pids-limit", str(serving.pids)] if serving.pids else []
+    words += ["--read-only"] if serving.read_only else []
+    words += [word for each in serving.tmpfs for word in ("--tmpfs", each)]
+    words += [word for each in serving.cap_drop for word in ("--cap-drop", each)]
+    words += [word for each in serving.security for word in ("--security-opt", each)]
+    return [*words, serving.image_id, *command]

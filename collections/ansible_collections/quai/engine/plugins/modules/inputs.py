@@ -1,0 +1,21 @@
+"""Documentation of the action quai.engine.inputs; it runs on the controller (plugins/action/inputs.py)."""
+
+DOCUMENTATION = r"""
+module: inputs
+short_description: Refuse what a playbook is given where its name, its type or its value cannot be meant
+description:
+  - The playbook's inputs share a prefix. A variable of that prefix that is no input is refused with the nearest name.
+author: Quai
+options:
+  prefix: {type: str, required: true, description: "What the names of the playbook's inputs begin with."}
+  options: {type: dict, required: true, description: "Name of each input to its type, and its choices or elements if any."}
+"""
+EXAMPLES = r"""
+- quai.engine.inputs:
+    prefix: status_
+    options:
+      status_format: {type: str, choices: [text, json]}
+"""
+RETURN = r"""
+problems: {description: "What cannot be meant, a sentence each.", returned: failed, type: list}
+"""

@@ -1,0 +1,296 @@
+"""What was logged is shown once and whole, whatever happens to the file between two reads: its programs really run."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.quai.engine.plugins.action import logs as logs_action
+from ansible_collections.quai.engine.plugins.module_utils import logs
+from ansible_collections.quai.engine.plugins.module_utils.logs import Position
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.script import printable
+from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
+
+
+def ran(words: list[str]) -> str:
+    """Run the words and return what they print."""
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+class Reader:
+    """Follows a file as the action does."""
+
+    def __init__(self, path: Path, lines: int = 100) -> None:
+        self.path = path
+        self.first, self.position = logs.read_tail(ran(logs.tail(str(path), lines)))
+
+    def more(self) -> list[str]:
+        """Return what came since the last read."""
+        lines, self.position = logs.read_more(ran(logs.more(str(self.path), self.position)), self.position)
+        return lines
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log of three lines, in a place that shells dislike."""
+    path = tmp_path / "a $(log) 'of' mine"
+    path.write_text("one\ntwo\nthree\n")
+    return path
+
+
+def append(path: Path, text: str | bytes) -> None:
+    """Add to a log, as gunicorn does."""
+    with path.open("ab") as file:
+        file.write(text.encode() if isinstance(text, str) else text)
+
+
+@pytest.mark.parametrize(("count", "lines"), [(2, ["two", "three"]), (9, ["one", "two", "three"]), (0, [])])
+def test_the_last_lines(log: Path, count: int, lines: list[str]) -> None:
+    reader = Reader(log, count)
+    assert reader.first == lines
+    assert reader.position == Position(log.stat().st_ino, 14)
+    assert reader.more() == []
+
+
+def test_what_is_added_is_read_once(log: Path) -> None:
+    reader = Reader(log)
+    append(log, "four\nfive\n")
+    assert reader.more() == ["four", "five"]
+    assert reader.more() == []
+    append(log, "\nsix\n")
+    assert reader.more() == ["", "six"]
+
+
+def test_a_line_being_written_is_shown_when_it_is_whole(log: Path) -> None:
+    append(log, "fo")
+    reader = Reader(log)
+    assert reader.first == ["one", "two", "three"]
+    append(log, "ur caf\xc3".encode("latin-1"))  # in the middle of a letter
+    assert reader.more() == []
+    append(log, b"\xa9\nfive")
+    assert reader.more() == ["four café"]
+    append(log, "!\n")
+    assert reader.more() == ["five!"]
+
+
+def test_a_log_that_is_moved_away_is_read_to_its_end(log: Path) -> None:
+    reader = Reader(log)
+    append(log, "last of the old\n")
+    log.rename(f"{log}.1")
+    log.write_text("first of the new\nwhich is longer than the old one was\n")
+    assert reader.more() == ["last of the old"]
+    assert reader.more() == ["first of the new", "which is longer than the old one was"]
+    assert reader.more() == []
+
+
+def test_a_log_that_is_moved_away_and_not_there_yet(log: Path) -> None:
+    reader = Reader(log)
+    log.rename(f"{log}.1")
+    append(Path(f"{log}.1"), "the old release still writes here\n")
+    assert reader.more() == ["the old release still writes here"]
+    assert reader.more() == []
+    log.write_text("new\n")
+    assert reader.more() == ["new"]
+
+
+def test_a_log_that_is_emptied_is_read_from_its_beginning(log: Path) -> None:
+    reader = Reader(log)
+    log.write_text("anew\n")
+    assert reader.more() == ["anew"]
+
+
+def test_a_log_that_comes_later(tmp_path: Path) -> None:
+    reader = Reader(tmp_path / "later")
+    assert (reader.first, reader.position) == ([], Position())
+    assert reader.more() == []
+    append(tmp_path / "later", "here\n")
+    assert reader.more() == ["here"]
+
+
+def test_more_than_a_piece_comes_in_pieces(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader(log)
+    monkeypatch.setattr(logs, "PIECE", 10)
+    append(log, "1234567\nabcdefg\n" + "x" * 25 + "\n")
+    assert [reader.more() for _ in range(5)] == [["1234567"], ["abcdefg"], ["x" * 10], ["x" * 10], ["x" * 5]]
+    assert reader.more() == []
+
+
+def test_bytes_that_are_no_text(log: Path) -> None:
+    reader = Reader(log)
+    append(log, b"GET /\xff\r\n\x1b[2J\n")
+    assert [printable(line) for line in reader.more()] == ["GET /\\xff\\r", "\\x1b[2J"]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "12\n", "12 34\n*broken*", "stat: no such file", "1 2 3\n"])
+def test_a_read_that_broke_off_loses_nothing(text: str) -> None:
+    assert logs.read_more(text, Position(7, 3)) == ([], Position(7, 3))
+    assert logs.read_tail(text) == ([], Position())
+
+
+# --- the containers' output -------------------------------------------------------------------------------------------
+
+
+def stamped(*lines: str) -> str:
+    """Return the engine's words, as `output` prints them."""
+    return base64.b64encode("".join(f"{line}\n" for line in lines).encode()).decode()
+
+
+def test_output_of_each_container_once() -> None:
+    text = (
+        f"c1 web abc {stamped('2026-01-01T00:00:01.5Z one', '2026-01-01T00:00:02Z two  words')}\nc2 old - {stamped()}\n"
+    )
+    first, second = logs.read_output(text)
+    assert (first.id, first.name, first.release, second.release) == ("c1", "web", "abc", "")
+    assert second.lines == ()
+    lines, last = logs.fresh(first, "")
+    assert (lines, last) == (["one", "two  words"], "2026-01-01T00:00:02Z")
+    assert logs.fresh(first, last) == ([], last)
+    assert logs.fresh(first, "2026-01-01T00:00:01.500000001Z") == (["two  words"], last)
+    assert logs.fresh(first, "2026-01-01T00:00:01.4Z")[0] == ["one", "two  words"]
+
+
+def test_output_that_is_none() -> None:
+    text = f"c1 web abc *broken*\nc1 web\n\nc2 web r {stamped('Error response from daemon: no such container')}\n"
+    assert [each.lines for each in logs.read_output(text)] == [()]
+
+
+def test_the_engine_is_asked_for_the_application_s_containers(guard: Guard) -> None:
+    guard.answer("ps * label=quai.app=web *", "c1 web r2\nc2 web-previous r1\n")
+    guard.answer("ps * name=^/web$ *", "c1 web r2\n")
+    guard.answer(
+        "logs --timestamps --since 7 --tail all c1", "2026-01-01T00:00:01Z out\n", "2026-01-01T00:00:02Z err\n"
+    )
+    guard.answer("logs * c2", "2026-01-01T00:00:00Z old\n")
+    text = ran(["sh", "-c", logs.output("quai.app=web", "web", "7", None)])
+    found = logs.read_output(text)
+    assert [(each.name, each.release, [said for _at, said in each.lines]) for each in found] == [
+        ("web", "r2", ["out", "err"]),
+        ("web-previous", "r1", ["old"]),
+    ]
+
+
+# --- since ------------------------------------------------------------------------------------------------------------
+
+NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+LINES = [
+    "[2026-01-02 01:00:00 +0000] [1] [INFO] Starting gunicorn",
+    "[2026-01-02 02:30:00 +0000] [7] [ERROR] Exception in worker process",
+    "Traceback (most recent call last):",
+    '172.17.0.1 - - [02/Jan/2026:05:00:00 +0200] "GET / HTTP/1.0" 200 12 "-" "-"',
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ("90s", NOW - datetime.timedelta(seconds=90)),
+        ("1h", NOW - datetime.timedelta(hours=1)),
+        ("2d", NOW - datetime.timedelta(days=2)),
+        ("2026-01-01", datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)),
+        ("2026-01-01T01:00:00+01:00", datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)),
+    ],
+)
+def test_since(text: str, expected: datetime.datetime | None) -> None:
+    assert logs.since(text, NOW) == expected
+
+
+@pytest.mark.parametrize("text", ["yesterday", "1 h", "-1h", "h", "1w", "2026-13-01"])
+def test_since_no_time(text: str) -> None:
+    with pytest.raises(Refused, match=f"^'{text}' is no time"):
+        logs.since(text, NOW)
+
+
+def test_lines_from_a_moment_on() -> None:
+    assert logs.not_before(LINES, None) == LINES
+    assert logs.not_before(LINES, NOW - datetime.timedelta(hours=1)) == LINES[1:]
+    assert logs.not_before(LINES, NOW - datetime.timedelta(minutes=10)) == LINES[3:]
+    assert logs.not_before(LINES, NOW) == []
+    assert logs.not_before(["no time", '[99/Xyz/2026:05:00:00 +0200] "'], NOW) == [
+        "no time",
+        '[99/Xyz/2026:05:00:00 +0200] "',
+    ]
+
+
+# --- the action -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is displayed."""
+    told: list[str] = []
+    monkeypatch.setattr(logs_action.display, "display", lambda text, *_args, **_more: told.append(text))
+    return told
+
+
+def asked(tmp_path: Path, **more: Any) -> dict[str, Any]:
+    """Return the action's arguments for a log in the directory."""
+    return {"name": "web", "files": ["/data/access.log", "-", "/elsewhere/x.log"], "directory": str(tmp_path)} | more
+
+
+def test_logs_are_followed_until_the_time_is_over(act: Run, guard: Guard, tmp_path: Path, shown: list[str]) -> None:
+    guard.answer("ps *", "c1 web r1\n")
+    guard.answer("logs * --tail 2 c1", "2026-01-01T00:00:01Z printed\n")
+    guard.answer("logs * --tail all c1", "2026-01-01T00:00:01Z printed\n2026-01-01T00:00:02Z later\n")
+    log = tmp_path / "access.log"
+    log.write_text("one\ntwo\nthree\x1b[2J\n")
+
+    def write() -> None:
+        time.sleep(1.2)
+        append(log, "four\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    result = act("logs", lines=2, follow=True, seconds=3, **asked(tmp_path))
+    writer.join()
+    assert shown[:3] == [
+        "quay1 /data/access.log | two",
+        "quay1 /data/access.log | three\\x1b[2J",
+        "quay1 web r1 | printed",
+    ]
+    assert sorted(shown[3:]) == ["quay1 /data/access.log | four", "quay1 web r1 | later"]
+    assert result["shown"] == {"/data/access.log": 3, "web r1": 2}
+    assert not result["changed"]
+    assert guard.changes() == []
+
+
+def test_where_only_containers_see_the_data_one_is_asked(act: Run, guard: Guard, shown: list[str]) -> None:
+    guard.answer("container inspect *State.Running* web", "true\n")
+    guard.answer("exec web sh -c *", "12 4\n" + base64.b64encode(b"one\n").decode())
+    guard.answer("ps *")
+    act("logs", **asked(Path("x"), directory=""))
+    assert shown == ["quay1 /data/access.log | one"]
+
+
+def test_a_stopped_container_s_data_is_seen_by_one_beside_it(act: Run, guard: Guard, shown: list[str]) -> None:
+    guard.answer("container inspect *State.Running* web", "false\n")
+    guard.answer("container inspect *Image* web", "sha256:1\n")
+    guard.answer("run --rm --network none --volumes-from web:ro --entrypoint sh sha256:1 -c *", "12 4\nb25lCg==\n")
+    guard.answer("ps *")
+    act("logs", **asked(Path("x"), directory=""))
+    assert shown == ["quay1 /data/access.log | one"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [({"lines": -1}, "logs_lines"), ({"seconds": -1}, "logs_seconds"), ({"since": "soon"}, "'soon' is no time")],
+)
+def test_what_cannot_be_meant(act: Run, guard: Guard, tmp_path: Path, change: dict[str, Any], expected: str) -> None:
+    result = act("logs", **asked(tmp_path, **change))
+    assert result["failed"]
+    assert expected in result["msg"]
+    assert guard.calls == []
+
+
+def test_more_hosts_than_can_be_followed_at_once(act: Run, tmp_path: Path) -> None:
+    variables = {"ansible_play_hosts": ["a", "b", "c"], "ansible_forks": 2}
+    result = act("logs", variables=variables, follow=True, **asked(tmp_path))
+    assert "3 hosts were to be followed, and only 2" in result["msg"]

@@ -1,0 +1,123 @@
+"""The guard that plays Docker 1.6.2: it lets through what the recorded engine knew, and refuses the rest with its words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.legacy import REAL, guard
+from tests.testbed.settings import FIXTURES
+
+RECORDED: dict[str, list[list[str]]] = json.loads((FIXTURES / "docker-1.6.2/flags.json").read_text(encoding="utf-8"))
+CONTAINER = (
+    '[\n    {\n        "Id": "1f",\n        "State": {},\n        "Image": "sha256:2f",\n        "Mounts": []\n    }\n]'
+)
+
+
+class Host:
+    """A host with the guard, whose real docker and dockerd print their words, one a line."""
+
+    def __init__(self, directory: Path) -> None:
+        self.real = directory / "real"
+        self.real.mkdir()
+        self.path = directory / "docker"
+        self.path.write_text(guard.script().replace(REAL, str(self.real)), encoding="utf-8")
+        for name in ("docker", "dockerd"):
+            self.program(name, 'printf "%s\\n" "${0##*/}" "$@"')
+
+    def program(self, name: str, body: str) -> None:
+        """Have the real program do this."""
+        path = self.real / name
+        path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the guard."""
+        return subprocess.run(["sh", str(self.path), *words], capture_output=True, text=True, check=False, timeout=20)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """A host with the guard."""
+    return Host(tmp_path)
+
+
+@pytest.mark.parametrize("command", sorted(set(RECORDED) - {"daemon", "main", "inspect", "version"}))
+def test_every_recorded_flag_is_let_through(host: Host, command: str) -> None:
+    """Each with a value where it takes one, and the words after it untouched."""
+    for name in (name for group in RECORDED[command] for name in group):
+        switch = name in guard.SWITCHES.get(command, "").split() or name == "--help"
+        value = [] if switch else ["label:x" if name == "--security-opt" else "/x"]
+        done = host.run(command, name, *value, "it's; $(id)", "--what")
+        assert done.returncode == 0, (name, done.stderr)
+        kept = [] if (command, name) in {("tag", "-f"), ("tag", "--force")} else [name, *value]
+        assert done.stdout.splitlines() == ["docker", command, *kept, "it's; $(id)", "--what"], name
+
+
+@pytest.mark.parametrize(
+    ("words", "rc", "said"),
+    [
+        (["ps", "--format", "{{.ID}}"], 2, "flag provided but not defined: --format"),
+        (["version", "--format", "x"], 2, "flag provided but not defined: --format"),
+        (["run", "--mount=type=bind", "x"], 2, "flag provided but not defined: --mount"),
+        (["run", "-dz", "x"], 2, "flag provided but not defined: -dz"),
+        (["build", "--build-arg", "a=b", "."], 2, "flag provided but not defined: --build-arg"),
+        (["inspect", "--type", "container", "web"], 2, "flag provided but not defined: --type"),
+        (["--context", "x", "ps"], 2, "flag provided but not defined: --context"),
+        (["volume", "ls"], 1, "docker: 'volume' is not a docker command."),
+        (["-H", "unix:///x", "network", "ls"], 1, "docker: 'network' is not a docker command."),
+        (["daemon"], 1, "docker: 'daemon' is not a docker command."),
+        (["run", "-v", "data:/data", "x"], 1, "volume paths must be absolute"),
+        (["run", "--security-opt=no-new-privileges", "x"], 1, "Invalid --security-opt"),
+    ],
+)
+def test_what_came_later_is_refused(host: Host, words: list[str], rc: int, said: str) -> None:
+    """With the exit codes of 1.6.2."""
+    done = host.run(*words)
+    assert (done.returncode, done.stdout) == (rc, "")
+    assert said in done.stderr
+
+
+def test_the_daemon(host: Host) -> None:
+    """Becomes the one of today, with a storage driver it still has."""
+    done = host.run("-d", "-H", "fd://", "--icc=false", "-g", "/srv/it's", "-s", "aufs", "--dns=192.0.2.1")
+    words = ["dockerd", "-H", "fd://", "--icc=false", "--data-root", "/srv/it's", "--storage-driver", "vfs"]
+    assert done.stdout.splitlines() == [*words, "--dns=192.0.2.1"]
+    assert host.run("-d", "--live-restore").returncode == 2
+
+
+def test_the_version(host: Host) -> None:
+    """In the words of 1.6.2; of the client alone when the daemon is down."""
+    assert host.run("--version").stdout == "Docker version 1.6.2, build 7c8fca2\n"
+    recorded = (FIXTURES / "docker-1.6.2/version.out").read_text(encoding="utf-8")
+    told = host.run("-H", "unix:///x", "version").stdout
+    assert [line.split(":")[0] for line in told.splitlines()] == [line.split(":")[0] for line in recorded.splitlines()]
+    assert "Server version: 1.6.2\n" in told
+    host.program("docker", "exit 1")
+    done = host.run("version")
+    assert (done.returncode, "Server" in done.stdout) == (1, False)
+    assert "Is 'docker -d' running on this host?" in done.stderr
+
+
+def test_inspect(host: Host) -> None:
+    """The container of that name, else the image; volumes as they were; what is unknown is told and the rest shown."""
+    host.program(
+        "docker",
+        f"""case "$*" in
+info) ;;
+"inspect --type container --format {{{{range"*) echo '"/data": "/var/lib/x"' ;;
+"inspect --type container web") printf %s '{CONTAINER}' ;;
+"inspect --type image base") printf %s '[\n    {{\n        "Id": "sha256:2f"\n    }}\n]' ;;
+*) exit 1 ;;
+esac""",
+    )
+    done = host.run("inspect", "web", "nosuch", "base")
+    assert (done.returncode, done.stderr) == (1, "Error: No such image or container: nosuch\n")
+    container, image = json.loads(done.stdout)
+    assert container["Volumes"] == {"/data": "/var/lib/x"}
+    assert (container["Image"], "Mounts" in container, image) == ("2f", False, {"Id": "2f"})
+    nothing = host.run("inspect", "nosuch")
+    assert (nothing.returncode, json.loads(nothing.stdout)) == (1, [])
