@@ -8,7 +8,7 @@ description:
     tour brought are removed by V(closed), and, where a tour was interrupted, by V(open).
 author: Quai
 options:
-  state: {type: str, choices: [open, closed], required: true, description: "V(open) also notes which images are here."}
+  state: {type: str, choices: [open, closed], default: open, description: "V(open) also notes which images are here."}
   images:
     type: list
     elements: str
