@@ -281,11 +281,10 @@ class Colima(Provider):
     tool = "colima"
     formulae = ("colima", "docker", "docker-compose")
 
+    # Before 0.9 the data went with the machine, and there was no flag for it.
     _DELETE = (
-        'said=$(colima delete --force --data --profile "$1" 2>&1) && exit 0\n'
-        # Before 0.9 the data went with the machine, and there was no flag for it.
-        'case $said in *"unknown flag"*) exec colima delete --force --profile "$1" ;; esac\n'
-        'echo "$said" >&2; exit 1'
+        'case $(colima version) in *" 0."[0-8].* | *" v0."[0-8].*) data= ;; *) data=--data ;; esac\n'
+        'exec colima delete --force $data --profile "$1"'
     )
     _AGAIN = 'colima stop --force --profile "$1"; exec colima start --profile "$1" --runtime docker --activate=false </dev/null'
 
