@@ -38,6 +38,7 @@ PROGRAMS = {
     "doubles": "control",
     "lima": "nothing",
     "limactl": "nothing",
+    "VBoxManage": "nothing",
     "sw_vers": "system",
     "uname": "system",
     **dict.fromkeys(GNU, "userland"),

@@ -108,6 +108,7 @@ def recap(said: str) -> dict[str, int]:
     return {name: int(changed) for name, changed in re.findall(r"^(\S+) +: ok=.*?changed=(\d+)", said, re.MULTILINE)}
 
 
+MACS = {"dev.mac.example.org", "test.mac.example.org"}
 NAMES = {"one.example.org", "two.example.org", "dev.mac.example.org", "test.mac.example.org"}
 
 
@@ -122,7 +123,8 @@ def test_the_mixed_inventory_is_served(fleet: Fleet) -> None:
     machines = {name: fleet.as_reader(f"docker-machine ip {name}") for name in ("dev", "test")}
     assert len(set(machines.values())) == 2
     for name, address in machines.items():
-        assert f'{name}.mac.example.org:  answers: http://{address}:80/ "Hello World!"' in served
+        port = {"dev": 80, "test": 8080}[name]
+        assert f'{name}.mac.example.org:  answers: http://{address}:{port}/ "Hello World!"' in served
 
 
 def test_again_nothing_changes(fleet: Fleet) -> None:
@@ -172,6 +174,9 @@ def test_removal(fleet: Fleet) -> None:
     assert fleet.as_reader("docker volume ls -q") == "myapp_data"
     fleet.typed(f"{teardown} -e teardown_engine=docker")
     assert fleet.as_reader("docker-machine status dev") == "Stopped"
+    assert recap(fleet.typed(f"{teardown} -e teardown_engine=docker")) == dict.fromkeys(NAMES & set(MACS), 0)
+    refused = fleet.typed(f"{teardown} -e teardown_engine=docker -e docker_machine_purge=dev", check=False)
+    assert 'machine "dev"' in " ".join(refused.split())
     assert fleet.as_reader("cat .bash_profile .zshrc 2>/dev/null; :") == ""
     for name in ("dev", "test"):
         fleet.typed(

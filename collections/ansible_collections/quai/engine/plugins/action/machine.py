@@ -117,7 +117,7 @@ class ActionModule(QuaiAction):
             "warnings": warnings,
             "formulae": formulae,
             "casks": casks,
-            "record": record.text(),
+            "record": record.text() if record != seen.record else "",
             "record_file": seen.side.files["record"].path,
         }
         if titles and not args["plan_only"] and not self._task.check_mode:
@@ -127,7 +127,7 @@ class ActionModule(QuaiAction):
 
     def _to_install(self, seen: Seen) -> tuple[list[str], list[str], list[str]]:
         """Return the formulae and the casks to install, and warnings. Raises Refused where Homebrew is missing or would refuse."""
-        formulae = list(machines.missing(seen.provider, seen.mac, seen.side.compose))
+        formulae = list(machines.missing(seen.provider, seen.mac, seen.side.compose or seen.side.plugin))
         casks = [seen.provider.cask] if seen.provider.cask and seen.machine.state == "absent" else []
         names = [*formulae, *casks]
         if not names:
@@ -151,16 +151,16 @@ class ActionModule(QuaiAction):
     def _side(self, args: dict[str, Any], wanted: Wanted, seen: Seen, machine: Machine | None) -> list[Step]:
         """Return the steps on the Mac's side. machine: None while nobody knows where it will be reached."""
         link = planning.link_compose(seen.side, seen.provider, seen.prefix, seen.mac.home)
-        if machine is None and seen.side.files["env.sh"].content is not None:
-            return link  # it is likely to be reached where it was
-        target = machine or Machine("absent")
+        # One that had an environment is likely to be reached where it was.
+        target = machine or (Machine("absent") if seen.side.files["env.sh"].content is None else None)
         return [*link, *planning.plan_side(seen.side, target, wanted, seen.provider, args["shells"], args["header"])]
 
     def _bring_about(self, args: dict[str, Any], wanted: Wanted, seen: Seen, life: planning.Life) -> Seen:
         """Act, and return the Mac as it is then."""
-        creates = seen.machine.state == "absent"
+        marks = planning.mark_created(seen.side, seen.provider) if seen.machine.state == "absent" else []
+        self.take(marks)  # first of all: a creation that dies half way is ours as well
         if life.steps:
-            self._take_life(wanted, seen, life)
+            self._take_life(wanted, seen, life, marks)
         for step in life.repairs:
             self.say(step.title)
             answer = self.command(step.words)
@@ -175,17 +175,21 @@ class ActionModule(QuaiAction):
         if life.steps or life.last_resort:
             self._confirm(args, wanted, seen)
         now = self._see(seen.provider.name, wanted.name)
-        made = planning.mark_created(now.side) if creates else []
-        self.take([*made, *self._side(args, wanted, now, now.machine)])
+        self.take(self._side(args, wanted, now, now.machine))
         return self._see(seen.provider.name, wanted.name)
 
-    def _take_life(self, wanted: Wanted, seen: Seen, life: planning.Life) -> None:
-        """Take the steps. A creation that failed half way leaves a machine that is there: it is repaired, not made again."""
+    def _take_life(self, wanted: Wanted, seen: Seen, life: planning.Life, marks: list[Step]) -> None:
+        """Take the steps. A creation that failed half way leaves a machine that is there: it is repaired, not made again.
+
+        marks: taken back where no machine came of the steps.
+        """
         with self.long_step(f"this may take some minutes ({seen.provider.name})"):
             try:
                 self.take(life.steps)
             except Failure as failure:
                 left = self._see(seen.provider.name, wanted.name).machine
+                if left.state == "absent":
+                    self.take_back(marks)
                 if seen.machine.state != "absent" or left.state in ("absent", "stopped"):
                     raise
                 self.say(f"{failure}\nThe machine is there all the same: trying to repair it")
@@ -242,7 +246,7 @@ class ActionModule(QuaiAction):
         result |= {
             "formulae": list(record.formulae),
             "casks": list(record.casks),
-            "record_file": seen.side.files["record"].path if uninstalls or unlink else "",
+            "record_file": seen.side.files["record"].path if last and seen.side.files["record"].content else "",
         }
         if titles and not args["plan_only"] and not self._task.check_mode:
             self.take([*steps, *unlink])
@@ -282,7 +286,8 @@ def facts(seen: Seen, name: str) -> dict[str, Any]:
     """Return the fact `quai_machine`: how the machine is reached, and by what variables docker reaches it."""
     machine, directory = seen.machine, _directory(seen.mac, name)
     variables = planning.environment(machine, name)
-    if not machine.url:  # never the Mac's default engine by mistake
+    # Never the Mac's default engine by mistake, nor another machine that has its address by now.
+    if machine.state in ("absent", "stopped") or not machine.url:
         variables["DOCKER_HOST"] = f"unix://{directory}/not-there.sock"
     certificates = {key: f"{machine.cert_path}/{key}.pem" if machine.cert_path else "" for key in ("ca", "cert", "key")}
     return {

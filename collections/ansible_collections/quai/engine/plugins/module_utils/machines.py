@@ -219,8 +219,8 @@ exec docker-machine regenerate-certs -f --client-certs "$1"
         return f"{quote(['docker-machine', 'version', name])} && {{ {self._client(name)}; }}"
 
     def context(self, name: str) -> str:
-        """Return the machine's own name."""
-        return name
+        """Return the machine's own name, but for those that docker does not take."""
+        return f"docker-machine-{name}" if name == "default" or len(name) == 1 else name
 
     def shell(self, name: str) -> tuple[str, ...]:
         """Return the words."""
@@ -241,6 +241,12 @@ exec docker-machine regenerate-certs -f --client-certs "$1"
                     "docker-machine's VirtualBox driver does not work on Apple Silicon.",
                     f"The machine {wanted.name} could not be created.",
                     "Set docker_machine_provider: colima, or docker_machine_driver to one that works here.",
+                )
+            if "VBoxManage" not in mac.tools:
+                raise Refused(
+                    f"VirtualBox is not installed, in which docker-machine would run {wanted.name}.",
+                    "docker-machine does not bring it along.",
+                    "Install it (brew install --cask virtualbox), or set docker_machine_provider: colima.",
                 )
             words += [word for flag, size in sizes.items() if size for word in (flag, str(size))]
             # VirtualBox on macOS 11 and later refuses the range that docker-machine takes by itself.
@@ -360,7 +366,7 @@ class Colima(Provider):
         # Not activated: the user's own choice of a docker context stays; --cpu is understood by all versions.
         words = ["colima", "start", "--profile", wanted.name, "--runtime", "docker", "--activate=false"]
         words += ["--cpu", str(wanted.cpus)] if wanted.cpus else []
-        words += ["--memory", f"{wanted.memory_mib / 1024:g}"] if wanted.memory_mib else []
+        words += ["--memory", f"{wanted.memory_mib / 1024:.17g}"] if wanted.memory_mib else []
         words += ["--disk", str(wanted.disk_gib)] if wanted.disk_gib else []
         return words
 
@@ -450,7 +456,8 @@ class DockerDesktop(Provider):
 
     def start(self, wanted: Wanted) -> Step:
         """Return the step."""
-        return step("start Docker Desktop", "docker", "desktop", "start")
+        # Until its first launch the command is not there.
+        return step("start Docker Desktop", "sh", "-c", "docker desktop start || exec open -g -a Docker")
 
     def stop(self, name: str) -> Step:
         """Return the step."""
@@ -487,8 +494,10 @@ def _unreadable(name: str, answer: Answer) -> Refused:
 
 
 MAC = {
-    "mac": 'uname -s; uname -m; sw_vers -productVersion 2>/dev/null || echo 0; echo "$HOME"; id -u',
-    "tools": "for tool in brew docker docker-compose docker-machine colima; do "
+    # Of a shell that Rosetta translates, uname says x86_64.
+    "mac": 'uname -s; [ "$(sysctl -n hw.optional.arm64 2>/dev/null)" = 1 ] && echo arm64 || uname -m; '
+    'sw_vers -productVersion 2>/dev/null || echo 0; echo "$HOME"; id -u',
+    "tools": "for tool in brew docker docker-compose docker-machine colima VBoxManage; do "
     'path=$(command -v "$tool") && echo "$tool $path"; done; :',
 }
 """Fragments that read the Mac itself."""
@@ -510,14 +519,17 @@ def choose(answers: Mapping[str, Mapping[str, Answer]], mac: Mac, name: str, dis
     for each in ("docker-machine", "colima"):
         if PROVIDERS[each].machine(answers[each], name).state != "absent":
             return PROVIDERS[each]
-    if mac.apple_silicon or ("docker-machine" not in mac.tools and disabled()):
+    if mac.apple_silicon or "VBoxManage" not in mac.tools or ("docker-machine" not in mac.tools and disabled()):
         return PROVIDERS["colima"]
     return PROVIDERS["docker-machine"]
 
 
 def missing(provider: Provider, mac: Mac, compose: bool) -> tuple[str, ...]:
-    """Return the formulae whose command this Mac lacks. compose: `docker compose` works, whatever brings it."""
-    here = {*mac.tools, *(["docker-compose"] if compose else [])}
+    """Return the formulae whose command this Mac lacks.
+
+    compose: the plugin is there, whatever brings it; an old docker-compose on PATH is not it.
+    """
+    here = {*mac.tools} - {"docker-compose"} | ({"docker-compose"} if compose else set())
     return tuple(formula for formula in provider.formulae if formula not in here)
 
 

@@ -51,10 +51,6 @@ def plan_present(machine: Machine, wanted: Wanted, provider: Provider, mac: Mac,
     Raises Refused for a machine of another driver or size that only a new one could have, unless its name allows it.
     """
     _refuse_other_name(wanted.recreate, wanted.name, "docker_machine_recreate")
-    again: tuple[Step, ...] = ()
-    if wanted.recreate:
-        forget = step(f"forget the data that went with {wanted.name}", "rm", "-rf", f"{directory}/volumes")
-        again = (provider.remove(wanted.name), forget, provider.create(wanted, mac))
     if machine.state == "absent":
         return Life((provider.create(wanted, mac),), before="absent", after="running")
     differs = misfits(machine, wanted)
@@ -64,8 +60,12 @@ def plan_present(machine: Machine, wanted: Wanted, provider: Provider, mac: Mac,
             (*stop, provider.start(wanted)), before=_told(machine, differs, 0), after=_told(machine, differs, 1)
         )
     if differs:
-        if again:
-            return Life(again, before=_told(machine, differs, 0), after=_told(machine, differs, 1))
+        if wanted.recreate:
+            return Life(
+                _again(wanted, provider, mac, directory),
+                before=_told(machine, differs, 0),
+                after=_told(machine, differs, 1),
+            )
         what = ", ".join(f"{name} {has} instead of {wants}" for name, (has, wants) in differs.items())
         raise Refused(
             f"The machine {wanted.name} is there with {what}.",
@@ -76,8 +76,14 @@ def plan_present(machine: Machine, wanted: Wanted, provider: Provider, mac: Mac,
     if machine.state == "stopped":
         return Life((provider.start(wanted),), before="stopped", after="running")
     if machine.state == "unhealthy":
+        again = _again(wanted, provider, mac, directory) if wanted.recreate else ()
         return Life((), provider.repairs(machine, wanted.name), again, f"unhealthy: {machine.problem}", "running")
     return Life()
+
+
+def _again(wanted: Wanted, provider: Provider, mac: Mac, directory: str) -> tuple[Step, ...]:
+    forget = step(f"forget the data that went with {wanted.name}", "rm", "-rf", f"{directory}/volumes")
+    return provider.remove(wanted.name), forget, provider.create(wanted, mac)
 
 
 def plan_absent(machine: Machine, wanted: Wanted, provider: Provider, side: Side, directory: str) -> Life:
@@ -91,7 +97,7 @@ def plan_absent(machine: Machine, wanted: Wanted, provider: Provider, side: Side
         steps = [] if machine.state == "absent" else [provider.remove(wanted.name)]
         steps += [step(f"forget {wanted.name}", "rm", "-rf", directory)] if side.known else []
         return Life(tuple(steps), before=machine.state, after="absent")
-    ours = side.files["created"].content is not None
+    ours = side.files["created"].content == provider.name.encode()
     if machine.state in ("running", "unhealthy") and ours and machine.driver != "generic":
         return Life((provider.stop(wanted.name),), before=machine.state, after="stopped")
     return Life()
@@ -136,8 +142,7 @@ START_UP_FILES: Mapping[str, tuple[str, ...]] = {
 
 _MARK = re.compile(
     rb"# >>> quai: docker machine (?P<name>\S+)(?P<added> \(with the line end before it\)| \(with this file\))? >>>\n"
-    rb".*?# <<< quai: docker machine (?P=name) <<<\n",
-    re.DOTALL,
+    rb"[^\n]*\n# <<< quai: docker machine (?P=name) <<<\n"
 )
 
 _FILE = """\
@@ -167,6 +172,8 @@ class Side:
     """Checksums of the client's certificates: the machine's own, the context's."""
     compose: bool = False
     """`docker compose` works."""
+    plugin: bool = False
+    """Homebrew has its plugin, seen by docker or not."""
     known: bool = False
     """Quai remembers something of this machine."""
     others: tuple[str, ...] = ()
@@ -212,6 +219,7 @@ def read_side(provider: Provider, name: str) -> dict[str, str]:
         "own certificates": _checksum(machine),
         "context's certificates": _checksum(kept),
         "compose": "docker compose version",
+        "plugin": 'brew=$(command -v brew) && [ -x "${brew%/bin/brew}/opt/docker-compose/bin/docker-compose" ]',
         "machines": 'for each in "$HOME"/.quai/machines/*/; do [ ! -d "$each" ] || basename "$each"; done',
     }
 
@@ -236,6 +244,7 @@ def side_of(answers: Mapping[str, Answer], name: str) -> Side:
         context=documents[0] if documents else None,
         certificates=(own.stdout if own.ok else "", kept.stdout if kept.ok else ""),
         compose=answers["compose"].ok,
+        plugin=answers["plugin"].ok,
         known=name in answers["machines"].stdout.split(),
         others=tuple(each for each in answers["machines"].stdout.split() if each != name),
     )
@@ -297,15 +306,16 @@ def blocks(content: bytes | None) -> list[str]:
 
 
 def plan_side(
-    side: Side, machine: Machine, wanted: Wanted, provider: Provider, shells: Sequence[str], header: str
+    side: Side, machine: Machine | None, wanted: Wanted, provider: Provider, shells: Sequence[str], header: str
 ) -> list[Step]:
     """Return the steps by which the Mac's docker, shells and people find the running machine.
 
-    shells: those whose start-up files lead to it. Raises Refused where they lead to another of Quai's machines.
+    machine: None while nobody knows where it will be reached; shells: those whose start-up files lead to it.
+    Raises Refused where they lead to another of Quai's machines.
     """
     name = wanted.name
-    steps = [*_context(side, machine, name, provider)]
-    for what, content in environment_files(environment(machine, name), header).items():
+    steps = _context(side, machine, name, provider) if machine else []
+    for what, content in (environment_files(environment(machine, name), header) if machine else {}).items():
         steps += _write(side.files[what], content, f"write {side.files[what].path}")
     for shell, file in side.files.items():
         if shell not in START_UP_FILES:
@@ -344,7 +354,7 @@ def link_compose(side: Side, provider: Provider, prefix: str, home: str) -> list
     if side.compose or not prefix or "docker-compose" not in provider.formulae:
         return []
     plugin, link = _plugin(prefix, home)
-    script = 'mkdir -p "${2%/*}" && ln -sf "$1" "$2"'
+    script = 'mkdir -p "${2%/*}" && { [ -L "$2" ] || [ ! -e "$2" ]; } && ln -sf "$1" "$2"'
     return [step("let docker see the compose plugin", "sh", "-c", script, "sh", plugin, link, undo=["rm", "-f", link])]
 
 
@@ -359,9 +369,10 @@ def unlink_compose(prefix: str, home: str) -> Step:
     return step("remove the link of the compose plugin", "sh", "-c", script, "sh", plugin, link)
 
 
-def mark_created(side: Side) -> list[Step]:
-    """Return the step that remembers that Quai created the machine."""
-    return _write(side.files["created"], b"", f"remember in {side.files['created'].path} that Quai created it")
+def mark_created(side: Side, provider: Provider) -> list[Step]:
+    """Return the step that remembers that Quai created the machine, with this provider."""
+    file = side.files["created"]
+    return _write(file, provider.name.encode(), f"remember in {file.path} that Quai created it")
 
 
 def _ours(context: Mapping[str, Any]) -> bool:

@@ -27,7 +27,11 @@ EXAMPLES = r"""
     architecture: amd64
     packages: ~/.cache/quai/packages/bookworm
     images:
-      web: {context: files/web, dockerfile: Dockerfile, build_args: {}, archive: "{{ ansible_facts['quai_archive_web'] }}"}
+      web:
+        context: files/web
+        dockerfile: Dockerfile
+        build_args: {}
+        archive: "{{ ansible_facts['quai_archive_web'] }}"
 """
 RETURN = r"""
 file: {description: Path of the bundle., returned: always, type: str}

@@ -20,7 +20,7 @@ options:
     type: str
     choices: [auto, docker-machine, colima, docker-desktop]
     default: auto
-    description: "Who provides the machine; C(auto) is who has it, else colima on Apple Silicon, else docker-machine while it can be had."
+    description: "Who provides the machine; C(auto) is who has it, else docker-machine on an Intel Mac with VirtualBox while it can be had, else colima."
   driver: {type: str, default: "", description: "What runs the virtual machine (docker-machine's driver, colima's vm-type)."}
   cpus: {type: int, default: 0, description: "Processors, as a count; 0 leaves it to the provider."}
   memory_mib: {type: int, default: 0, description: "Memory in MiB; 0 leaves it to the provider."}

@@ -46,6 +46,7 @@ def mac(guard: Guard, home: Path) -> Guard:  # noqa: ARG001 - nothing may reach 
     answer("context inspect *", "[]\n", "context not found", 1)
     answer("context create *", "dev\n")
     answer("list --json", program="colima")
+    answer("--version", "7.1\n", program="VBoxManage")
     return guard
 
 
@@ -144,6 +145,16 @@ def test_read_tells_only(act: Run, mac: Guard, home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
+def test_a_stopped_machine_is_no_engine_either(act: Run, mac: Guard, home: Path) -> None:
+    """Another machine may have its address by now."""
+    mac.answer("inspect dev", FOUND, program="docker-machine")
+    mac.answer("status dev", "Stopped\n", program="docker-machine")
+    mac.answer("* dev", "", "Host is not running", 1, program="docker-machine")
+    fact = machine(act, state="read")["ansible_facts"]["quai_machine"]
+    assert fact["state"] == "stopped"
+    assert fact["environment"]["DOCKER_HOST"] == f"unix://{home}/.quai/machines/dev/not-there.sock"
+
+
 def test_no_machine_is_never_the_default_engine(act: Run, mac: Guard, home: Path) -> None:
     mac.answer("* dev", "", NOSUCH, 1, program="docker-machine")
     fact = machine(act, state="read")["ansible_facts"]["quai_machine"]
@@ -204,6 +215,7 @@ def test_missing_tools_are_named_with_what_homebrew_says(
     assert "docker-machine" in result["formulae"]
     assert "docker-machine is deprecated since 2026-07-01" in result["warnings"][0]
     assert json.loads(result["record"])["formulae"] == result["formulae"]
+    assert json.loads(result["record"])["link"]
 
 
 def test_a_disabled_formula_is_refused(act: Run, mac: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +297,7 @@ def test_when_no_repair_helps_a_new_one_is_made_where_its_name_allows_it(act: Ru
     assert [words.split(" ")[0] for words in done(mac)][-2:] == ["rm", "create"]
 
 
-def test_a_creation_that_leaves_nothing_tells_why(act: Run, mac: Guard) -> None:
+def test_a_creation_that_leaves_nothing_tells_why(act: Run, mac: Guard, home: Path) -> None:
     mac.answer(
         "create *",
         "",
@@ -297,6 +309,7 @@ def test_a_creation_that_leaves_nothing_tells_why(act: Run, mac: Guard) -> None:
     result = machine(act)
     assert "VBoxManage not found" in result["msg"]
     assert [words.split(" ")[0] for words in done(mac)] == ["create"]
+    assert not (home / ".quai/machines/dev/created").exists()
 
 
 def test_a_removal_that_removes_nothing_is_told(act: Run, mac: Guard) -> None:

@@ -23,9 +23,10 @@ from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import MISSING, Answer
 
 RECORDED = Path(__file__).parents[6] / "tests/doubles/recorded"
-INTEL = Mac("Darwin", "x86_64", (14, 6), "/Users/reader", 501, {"brew": "/usr/local/bin/brew"})
+INTEL = Mac("Darwin", "x86_64", (14, 6), "/Users/reader", 501, {"brew": "/usr/local/bin/brew", "VBoxManage": "/x"})
 SILICON = Mac("Darwin", "arm64", (15, 1), "/Users/reader", 501, {"brew": "/opt/homebrew/bin/brew"})
-OLD = Mac("Darwin", "x86_64", (10, 15, 7), "/Users/reader", 501, {})
+OLD = Mac("Darwin", "x86_64", (10, 15, 7), "/Users/reader", 501, {"VBoxManage": "/x"})
+WITHOUT = Mac("Darwin", "x86_64", (14,), "/Users/reader", 501, {})
 DOCKER_MACHINE, COLIMA, DESKTOP = (PROVIDERS[name] for name in ("docker-machine", "colima", "docker-desktop"))
 NOT_THERE = Answer(127, "", "sh: docker-machine: not found")
 
@@ -153,6 +154,24 @@ def test_virtualbox_on_apple_silicon_is_refused() -> None:
         Wanted("dev", driver="generic", options=("--generic-ip-address", "192.0.2.7")), SILICON
     ).words
     assert words[2:] == ("--driver", "generic", "--generic-ip-address", "192.0.2.7", "dev")
+
+
+def test_without_virtualbox_nothing_is_begun() -> None:
+    with pytest.raises(Refused, match="brew install --cask virtualbox"):
+        DOCKER_MACHINE.create(Wanted("dev"), WITHOUT)
+
+
+@pytest.mark.parametrize(
+    ("name", "context"), [("dev", "dev"), ("default", "docker-machine-default"), ("d", "docker-machine-d")]
+)
+def test_contexts_of_docker_machine(name: str, context: str) -> None:
+    assert DOCKER_MACHINE.context(name) == context
+
+
+@pytest.mark.parametrize("mib", [1500, 2000, 2048, 3000, 5000, 12345])
+def test_memory_that_colima_is_told_is_what_it_then_has(mib: int) -> None:
+    words = COLIMA.create(Wanted("dev", memory_mib=mib), SILICON).words
+    assert int(float(words[words.index("--memory") + 1]) * 1024) == mib
 
 
 def test_sizes_of_another_driver_are_refused() -> None:
@@ -364,6 +383,7 @@ def test_the_mac_is_read() -> None:
         (SILICON, False, False, False, "colima"),
         (INTEL, False, False, False, "docker-machine"),
         (INTEL, False, False, True, "colima"),
+        (WITHOUT, False, False, False, "colima"),
     ],
 )
 def test_auto(mac: Mac, machine: bool, profile: bool, disabled: bool, expected: str) -> None:
@@ -378,7 +398,14 @@ def test_auto(mac: Mac, machine: bool, profile: bool, disabled: bool, expected: 
 
 
 def test_a_docker_machine_that_is_installed_is_used_though_disabled() -> None:
-    has = Mac("Darwin", "x86_64", (14,), "/Users/reader", 501, {"docker-machine": "/usr/local/bin/docker-machine"})
+    has = Mac(
+        "Darwin",
+        "x86_64",
+        (14,),
+        "/Users/reader",
+        501,
+        {"docker-machine": "/usr/local/bin/docker-machine", "VBoxManage": "/x"},
+    )
     nothing = {"docker-machine": answers(inspect=recorded("inspect-nosuch")), "colima": {"machine": Answer(0, "", "")}}
     assert choose(nothing, has, "dev", lambda: True).name == "docker-machine"
 
@@ -389,8 +416,8 @@ def test_a_docker_machine_that_is_installed_is_used_though_disabled() -> None:
         ("docker-machine", [], False, ("docker-machine", "docker", "docker-compose")),
         ("docker-machine", ["docker-machine"], False, ("docker", "docker-compose")),
         ("colima", ["docker"], True, ("colima",)),
-        # Installed, but not seen by docker: a link cures that.
-        ("colima", ["colima", "docker", "docker-compose"], False, ()),
+        # Toolbox's or pip's, an old one.
+        ("colima", ["colima", "docker", "docker-compose"], False, ("docker-compose",)),
         ("docker-desktop", [], False, ()),
     ],
 )

@@ -38,7 +38,7 @@ from ansible_collections.quai.engine.plugins.module_utils.script import Answer, 
 
 RECORDED = Path(__file__).parents[6] / "tests/doubles/recorded"
 DOCKER_MACHINE, COLIMA = PROVIDERS["docker-machine"], PROVIDERS["colima"]
-MAC = Mac("Darwin", "x86_64", (14, 6), "/Users/reader", 501, {"brew": "/usr/local/bin/brew"})
+MAC = Mac("Darwin", "x86_64", (14, 6), "/Users/reader", 501, {"brew": "/usr/local/bin/brew", "VBoxManage": "/x"})
 HOME = "/Users/reader/.quai/machines/dev"
 RUNNING = Machine(
     "running",
@@ -156,7 +156,7 @@ def side(**changes: Any) -> Side:
     return Side(files=files, **changes)
 
 
-OURS = {"contents": {"created": b""}}
+OURS = {"contents": {"created": b"docker-machine"}}
 
 
 @pytest.mark.parametrize(
@@ -168,6 +168,8 @@ OURS = {"contents": {"created": b""}}
         (ABSENT, side(**OURS), []),
         # It was here before: somebody else uses it.
         (RUNNING, side(), []),
+        # Quai created one of this name, but with another provider.
+        (RUNNING, side(contents={"created": b"colima"}), []),
         # docker-machine cannot stop a host that is none of its own.
         (replace(RUNNING, driver="generic"), side(**OURS), []),
     ],
@@ -268,6 +270,13 @@ def test_what_the_user_added_later_stays(content: bytes | None) -> None:
     assert left.endswith(b"alias d=docker\n")
     assert left.startswith(content or b"")
     assert b"quai: docker machine dev" not in left
+
+
+def test_a_block_that_lost_its_end_takes_nothing_along() -> None:
+    torn = with_block(b"x\n", "dev", LINE).replace(b"# <<< quai: docker machine dev <<<\n", b"") + b"alias mine=1\n"
+    twice = with_block(with_block(torn, "dev", LINE), "dev", LINE)
+    assert twice.startswith(torn)
+    assert without_block(twice, "dev") == torn
 
 
 def test_machines_have_blocks_of_their_own() -> None:
@@ -397,6 +406,20 @@ def test_the_compose_plugin_is_linked_where_docker_does_not_see_it() -> None:
     assert link_compose(side(), DOCKER_MACHINE, "", "/Users/reader") == []
 
 
+def test_somebody_elses_plugin_is_not_replaced(tmp_path: Path) -> None:
+    own = tmp_path / ".docker/cli-plugins/docker-compose"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    (step,) = link_compose(side(), DOCKER_MACHINE, "/opt/homebrew", str(tmp_path))
+    assert subprocess.run(step.words, check=False).returncode != 0
+    assert own.read_text() == "mine"
+
+
+def test_while_nobody_knows_where_it_is_the_shells_are_led_there_all_the_same() -> None:
+    steps = plan_side(side(), None, Wanted("dev"), DOCKER_MACHINE, ("zsh",), "Managed.")
+    assert [step.title for step in steps] == ["have zsh find dev, in /Users/reader/.zshrc"]
+
+
 def test_only_our_link_is_removed(tmp_path: Path) -> None:
     link = tmp_path / ".docker/cli-plugins/docker-compose"
     (step,) = link_compose(side(), DOCKER_MACHINE, "/opt/homebrew", str(tmp_path))
@@ -497,10 +520,10 @@ def test_a_link_of_a_dotfiles_repository_stays_a_link(tmp_path: Path) -> None:
 
 
 def test_that_quai_created_it_is_remembered(tmp_path: Path) -> None:
-    take(mark_created(read(tmp_path)))
+    take(mark_created(read(tmp_path), DOCKER_MACHINE))
     now = read(tmp_path)
-    assert now.files["created"].content == b""
-    assert mark_created(now) == []
+    assert now.files["created"].content == b"docker-machine"
+    assert mark_created(now, DOCKER_MACHINE) == []
 
 
 def test_words_carry_files_as_base64() -> None:
