@@ -203,7 +203,7 @@ def test_the_code_s_digest_is_of_its_files(tmp_path: Path) -> None:
 
 def test_what_an_image_is_made_from_has_its_base(context: Path) -> None:
     image = {"context": str(context), "dockerfile": "Dockerfile", "build_args": {}} | BASE
-    changes = [{}, {"build_args": {"A": "1"}}, *({key: "other"} for key in BASE)]
+    changes: list[dict[str, Any]] = [{}, {"build_args": {"A": "1"}}, *({key: "other"} for key in BASE)]
     assert len({bundles.made_from(image | change) for change in changes}) == 5
 
 
