@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
-from ansible_collections.quai.engine.plugins.module_utils.plan_bundle import IMAGES, PACKAGES, Image, Manifest
+from ansible_collections.quai.engine.plugins.module_utils.plan_bundle import (
+    IMAGES,
+    PACKAGES,
+    Image,
+    Manifest,
+    refuse_other_image,
+)
 from ansible_collections.quai.engine.plugins.plugin_utils import bundle as bundles, context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 
@@ -18,25 +24,29 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Write the bundle, unless the file is that very bundle already."""
-        sources = {f"{PACKAGES}{path.name}": path for path in Path(args["packages"]).iterdir()}
+        path = Path(args["file"] or f"quai-{args['release']}-{args['architecture']}.tar").absolute()
+        bundles.refuse_to_replace(path)
+        archives = [image["archive"] for image in args["images"].values()]
+        refuse_other_image(args["architecture"], {each["image"]: each["offer"]["architecture"] for each in archives})
+        sources = {f"{PACKAGES}{each.name}": each for each in Path(args["packages"]).iterdir()}
         images = {}
         for name, image in args["images"].items():
             archive = Path(image["archive"]["offer"]["archive"])
             sources[f"{IMAGES}{archive.name}"] = archive
             images[name] = Image(
-                made_from=bundles.made_from(image["context"], image["dockerfile"], image["build_args"]),
+                made_from=bundles.made_from(image),
                 image=image["archive"]["image"],
                 offer={**image["archive"]["offer"], "archive": f"{IMAGES}{archive.name}"},
             )
         manifest = Manifest(
             quai=contexts.revision(Path(args["project"])),
+            code=bundles.code_digest(Path(args["project"])),
             release=args["release"],
             architecture=args["architecture"],
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             images=images,
-            files={name: bundles.file_of(path) for name, path in sources.items()},
+            files={name: bundles.file_of(source) for name, source in sources.items()},
         )
-        path = Path(args["file"] or f"quai-{args['release']}-{args['architecture']}.tar").absolute()
         result = {"changed": False, "plan": [], "file": str(path), "content": _content(manifest)}
         if _is_there(path, manifest):
             return result

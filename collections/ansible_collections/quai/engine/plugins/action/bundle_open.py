@@ -27,11 +27,10 @@ class ActionModule(QuaiAction):
         release, architecture = (answers[name].stdout.strip() for name in ("release", "architecture"))
         planning.refuse_other_host(manifest, str(path), self._host, release, architecture)
         if not args["stale"]:
-            made_from = {
-                name: bundles.made_from(image["context"], image["dockerfile"], image["build_args"])
-                for name, image in args["images"].items()
-            }
-            planning.refuse_stale(manifest, str(path), contexts.revision(Path(args["project"])), made_from)
+            made_from = {name: bundles.made_from(image) for name, image in args["images"].items()}
+            project = Path(args["project"])
+            quai, code = contexts.revision(project), bundles.code_digest(project)
+            planning.refuse_stale(manifest, str(path), quai, code, made_from)
         if self._task.check_mode:  # what is in it is needed by whoever changes something
             bundles.read(path)
             directory = cache
@@ -52,5 +51,5 @@ def _told(manifest: Manifest, directory: Path) -> dict[str, Any]:
 def _forget_unused(cache: Path) -> None:
     """Remove what no run has used for a week."""
     for each in cache.iterdir():
-        if each.stat().st_mtime < time.time() - UNUSED_SECONDS:
-            shutil.rmtree(each)
+        if each.is_dir() and each.stat().st_mtime < time.time() - UNUSED_SECONDS:
+            shutil.rmtree(each, ignore_errors=True)  # another run may be at it too

@@ -30,10 +30,14 @@ class ActionModule(QuaiAction):
                 "Name one (app_image_registry), or have the image sent (app_image_delivery: load).",
             )
         title = f"push {image} to {args['registry']}" if pushed else f"have {image} in {args['cache']}"
-        if self._task.check_mode:
-            return {"changed": True, "plan": [title]}
+        check = self._task.check_mode
+        would = {"changed": True, "plan": [title]}
+        if check and ":" not in image:  # it is to be built, and its tag is not known yet
+            return would
         answer = self.command(["docker", "image", "inspect", image])
         found = next(iter(state.images(answer.stdout)), None)
+        if found is None and check:
+            return would
         if found is None:
             raise Refused(
                 f"There is no image {image} on {self._host}: {answer.stderr}.",
@@ -47,21 +51,32 @@ class ActionModule(QuaiAction):
         }
         if pushed:
             offer["reference"] = f"{args['registry'].rstrip('/')}/{image}"
-            self._push(image, offer["reference"])
-            return {"changed": True, "plan": [title], "offer": offer}
+            if self._is_pushed(found.id, offer["reference"]):
+                return {"changed": False, "plan": [], "offer": offer}
+            if not check:
+                self._push(image, offer["reference"])
+            return would | {"offer": offer}
         name = image.rpartition(":")[0]
         cache = Path(args["cache"], re.sub(r"[^\w.-]", "_", name))
         path = cache / f"{found.id.removeprefix('sha256:')}.tar"
         offer["archive"] = str(path)
         facts = {archive_fact(name): {"image": image, "offer": offer}}
         if path.exists():
-            os.utime(path)  # used: not the first to go
+            if not check:
+                os.utime(path)  # used: not the first to go
             return {"changed": False, "plan": [], "offer": offer, "ansible_facts": facts}
+        if check:
+            return would
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._save(image, found.size, path)
         for old in sorted(cache.glob("*.tar"), key=lambda each: each.stat().st_mtime, reverse=True)[args["keep"] :]:
             old.unlink()
-        return {"changed": True, "plan": [title], "offer": offer, "ansible_facts": facts}
+        return would | {"offer": offer, "ansible_facts": facts}
+
+    def _is_pushed(self, image_id: str, reference: str) -> bool:
+        """Return whether the registry is known to have this very image: its manifest names the id."""
+        answer = self.command(["docker", "manifest", "inspect", "--verbose", reference])
+        return answer.ok and image_id in answer.stdout
 
     def _push(self, image: str, reference: str) -> None:
         """Push the image; the name it needs for that goes again."""

@@ -19,6 +19,16 @@ IMAGES = "images/"
 NAME = re.compile(rf"({PACKAGES}|{IMAGES})[A-Za-z0-9][A-Za-z0-9.+~_-]*\Z")
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
+DOCKER_WORDS = {
+    "armel": "arm",
+    "armhf": "arm",
+    "i386": "386",
+    "mips64el": "mips64le",
+    "mipsel": "mipsle",
+    "ppc64el": "ppc64le",
+}
+"""Docker's word for an architecture, where it is not Debian's."""
+
 AGAIN = "Write it again (playbooks/bundle.yml)"
 
 
@@ -44,9 +54,13 @@ class Image:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle says of itself. quai: the version that wrote it; created: UTC, as text; images by name, files by path."""
+    """What a bundle says of itself. created: UTC, as text; images by name, files by path.
+
+    quai: the version that wrote it, for people; code: the digest of that Quai's own files.
+    """
 
     quai: str
+    code: str
     release: str
     architecture: str
     created: str
@@ -121,11 +135,27 @@ def refuse_other_host(manifest: Manifest, path: str, host: str, release: str, ar
         )
 
 
-def refuse_stale(manifest: Manifest, path: str, quai: str, made_from: Mapping[str, str]) -> None:
+def refuse_other_image(architecture: str, images: Mapping[str, str]) -> None:
+    """Raise Refused for an image of another architecture than the packages'.
+
+    architecture: Debian's word; images: their names to Docker's word, empty where an engine did not tell.
+    """
+    wanted = DOCKER_WORDS.get(architecture, architecture)
+    for name, found in images.items():
+        if found and found != wanted:
+            raise Refused(
+                f"The image {name} was built for {found}, and the packages are for Debian {architecture}.",
+                "No host could use both.",
+                f"Name a builder with an engine for {wanted} (app_image_builder), or one for the packages that is {found} (bundle_builder).",
+            )
+
+
+def refuse_stale(manifest: Manifest, path: str, quai: str, code: str, made_from: Mapping[str, str]) -> None:
     """Raise Refused where Quai, or what an image is made from (name to digest), is not what it was when the bundle was written."""
     differs = []
-    if manifest.quai != quai:
-        differs.append(f"it was written by Quai {manifest.quai}, and this is {quai}")
+    if manifest.code != code:
+        but = " with other files" if manifest.quai == quai else ""
+        differs.append(f"it was written by Quai {manifest.quai}, and this is {quai}{but}")
     for name, digest in made_from.items():
         if name not in manifest.images:
             differs.append(f"it has no image {name}")

@@ -9,12 +9,14 @@ description:
 author: Quai
 options:
   file: {type: path, required: true, description: "The bundle, on the controller."}
-  project: {type: path, required: true, description: "Quai's own directory, whose version must be the bundle's."}
+  project: {type: path, required: true, description: "Quai's own directory, whose files must be those that the bundle was written with."}
   stale: {type: bool, default: false, description: "Take it even where Quai or the application is another one here."}
   images:
     type: dict
     required: true
-    description: "Name to C(context), C(dockerfile) and C(build_args): what each image would be built from here."
+    description: >-
+      Name to what the image would be built from here: C(context), C(dockerfile), C(build_args), C(base), C(base_source) and
+      C(base_runtime).
   cache: {type: path, default: ~/.cache/quai/bundles, description: "Directory on the controller for its files."}
 """
 EXAMPLES = r"""
@@ -22,7 +24,13 @@ EXAMPLES = r"""
     file: quai-bookworm-amd64.tar
     project: "{{ playbook_dir }}/.."
     images:
-      web: {context: files/web, dockerfile: Dockerfile, build_args: {}}
+      web:
+        context: files/web
+        dockerfile: Dockerfile
+        build_args: {}
+        base: python:3.13-slim
+        base_source: auto
+        base_runtime: python3
 """
 RETURN = r"""
 ansible_facts:

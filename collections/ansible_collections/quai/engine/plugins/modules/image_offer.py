@@ -4,7 +4,7 @@ DOCUMENTATION = r"""
 module: image_offer
 short_description: Have an image of this host ready for others, as an archive on the controller or in a registry
 description:
-  - An archive is saved and fetched once for an image id; a push sends what the registry lacks.
+  - An archive is saved and fetched once for an image id; a push sends what the registry lacks, and nothing where it has the image.
 author: Quai
 options:
   image: {type: str, required: true, description: "Reference of the image, with its tag."}
@@ -22,11 +22,11 @@ EXAMPLES = r"""
 RETURN = r"""
 offer:
   description: "The image for quai.engine.image_take: C(image_id), C(layers), C(architecture), and C(archive) or C(reference)."
-  returned: not in check mode
+  returned: in check mode only where the image is there
   type: dict
 plan: {description: What was (or would be) done., returned: always, type: list}
 ansible_facts:
   description: "C(quai_archive_NAME): C(image) and C(offer), for who writes a bundle."
-  returned: "with the way C(load), not in check mode"
+  returned: "with the way C(load), in check mode only where the archive is there"
   type: dict
 """

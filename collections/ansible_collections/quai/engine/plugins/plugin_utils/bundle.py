@@ -6,13 +6,15 @@ files' contents, and the manifest knows these by digest: whatever is changed, mi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.module_utils.plan_bundle import (
@@ -32,14 +34,40 @@ from ansible_collections.quai.engine.plugins.plugin_utils.archive import (
     whole,
 )
 
+CODE = ("roles", "playbooks", "collections")
 END = bytes(2 * tarfile.BLOCKSIZE)
 
 
-def made_from(context: str, dockerfile: str, build_args: Mapping[str, object]) -> str:
-    """Return the digest of all that decides about an image and can be known without an engine."""
-    root = contexts.checked(context, dockerfile)
-    digest = contexts.context_digest(root, contexts.files(root, dockerfile))
-    return contexts.image_digest(digest, dockerfile, {key: str(value) for key, value in build_args.items()}, {})
+def made_from(image: Mapping[str, Any]) -> str:
+    """Return the digest of all that decides about an image and can be known without an engine.
+
+    image: context, dockerfile, build_args, base, base_source and base_runtime, as quai.engine.image takes them.
+    """
+    dockerfile = image["dockerfile"]
+    root = contexts.checked(image["context"], dockerfile)
+    decides = {
+        "context": contexts.context_digest(root, contexts.files(root, dockerfile)),
+        "dockerfile": dockerfile,
+        "build_args": {key: str(value) for key, value in image["build_args"].items()},
+        **{key: image[key] for key in ("base", "base_source", "base_runtime")},
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def code_digest(project: Path) -> str:
+    """Return the SHA-256 (hex) of Quai's own code, whatever git knows of it: paths and bytes of its files."""
+    digest = hashlib.sha256()
+    for path in sorted(each for name in CODE for each in (project / name).rglob("*")):
+        inside = path.relative_to(project)
+        if not path.is_file() or path.suffix == ".pyc" or any(_is_left_behind(part) for part in inside.parts):
+            continue
+        digest.update(file_of(path).sha256.encode() + os.fsencode(inside) + b"\0")
+    return digest.hexdigest()
+
+
+def _is_left_behind(name: str) -> bool:
+    """Return whether a file or directory of that name is one that tools make."""
+    return name == "__pycache__" or name.startswith(".")
 
 
 def file_of(path: Path) -> File:
@@ -62,6 +90,21 @@ def write(path: Path, manifest: Manifest, sources: Mapping[str, Path]) -> None:
                     out.write(piece)
             out.write(padding(size))
         out.write(END)
+
+
+def refuse_to_replace(path: Path) -> None:
+    """Raise Refused where a file is there that does not begin as a bundle; one that is damaged behind that can be replaced."""
+    if not path.exists():
+        return
+    if path.is_file():
+        with contextlib.suppress(OSError), path.open("rb") as source:
+            if _entry(source.read(tarfile.BLOCKSIZE)):
+                return
+    raise Refused(
+        f"{path} is there already, and is not a bundle of Quai's.",
+        "Writing a bundle would destroy it.",
+        "Name another file (bundle_file), or move that one away.",
+    )
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -101,12 +144,8 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _manifest(path: Path, source: IO[bytes]) -> Manifest:
     """Read the bundle's own two files and return what the first says."""
-    block = source.read(tarfile.BLOCKSIZE)
-    try:
-        entry = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
-    except (tarfile.TarError, UnicodeDecodeError):
-        entry = tarfile.TarInfo()
-    if entry.name != MANIFEST or block != header(MANIFEST, entry.size):
+    entry = _entry(source.read(tarfile.BLOCKSIZE))
+    if entry is None:
         raise Refused(
             f"{path} is not a bundle of Quai's.",
             f"One begins with {MANIFEST}; this is something else, or was damaged there.",
@@ -124,6 +163,15 @@ def _manifest(path: Path, source: IO[bytes]) -> Manifest:
     if len(content) != entry.size or source.read(len(rest)) != rest:
         raise damaged(str(path), f"its {MANIFEST} is not what {SUMS} says")
     return manifest
+
+
+def _entry(block: bytes) -> tarfile.TarInfo | None:
+    """Return the manifest's entry, with which each bundle begins; None for any other block."""
+    try:
+        entry = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
+    except (tarfile.TarError, UnicodeDecodeError):
+        return None
+    return entry if entry.name == MANIFEST and block == header(MANIFEST, entry.size) else None
 
 
 def _member(name: str, content: bytes) -> bytes:
@@ -150,14 +198,33 @@ def _copy(source: IO[bytes], size: int, target: Path | None) -> str:
 
 
 def unpacked(path: Path, cache: Path) -> Path:
-    """Prove the bundle whole and return a directory below `cache` (on the controller) that holds its files."""
-    directory = cache / hashlib.sha256(read_manifest(path).text().encode()).hexdigest()[:16]
-    if directory.is_dir():
+    """Prove the bundle whole and return a directory below `cache` (on the controller) that holds its files, and these only."""
+    manifest = read_manifest(path)
+    directory = cache / hashlib.sha256(manifest.text().encode()).hexdigest()[:16]
+    if _holds(directory, manifest):
         read(path)
         os.utime(directory)
         return directory
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as near:
         read(path, Path(near, "bundle"))
-        Path(near, "bundle").rename(directory)
+        if directory.exists():
+            with contextlib.suppress(FileNotFoundError):  # another run was faster
+                directory.rename(Path(near, "altered"))
+        try:
+            Path(near, "bundle").rename(directory)
+        except OSError:  # another run was faster
+            if not _holds(directory, manifest):
+                raise
     return directory
+
+
+def _holds(directory: Path, manifest: Manifest) -> bool:
+    """Return whether the directory has the manifest's files as they were, and no other."""
+    names = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()}
+    try:
+        return names == set(manifest.files) and all(
+            file_of(directory / name) == file for name, file in manifest.files.items()
+        )
+    except OSError:  # one that cannot be read
+        return False

@@ -24,6 +24,7 @@ QUESTIONS = (
     "container inspect",
     "image inspect",
     "image ls",
+    "manifest inspect",
     "images",
     "port",
     "volume inspect",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -18,6 +20,7 @@ from ansible_collections.quai.engine.plugins.plugin_utils import bundle as bundl
 from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
 
 OFFER = {"image_id": "sha256:1", "layers": ["sha256:2"], "architecture": "amd64", "archive": "images/1.tar"}
+BASE = {"base": "python:3.13-slim", "base_source": "auto", "base_runtime": "python3"}
 CONTENTS = {"packages/Packages": b"Package: a\n", "packages/a_1.0+b~c_all.deb": b"a" * 1024, "images/1.tar": b"layers"}
 
 
@@ -36,6 +39,7 @@ def sources(tmp_path: Path) -> dict[str, Path]:
 def manifest(sources: dict[str, Path]) -> Manifest:
     return Manifest(
         quai="abc",
+        code="c0de",
         release="bookworm",
         architecture="amd64",
         created="2026-01-02T03:04:05+00:00",
@@ -153,19 +157,54 @@ def test_another_host_is_refused(manifest: Manifest, release: str, architecture:
 
 
 @pytest.mark.parametrize(
-    ("quai", "made_from", "says"),
+    ("quai", "code", "made_from", "says"),
     [
-        ("def", {"web": "0123"}, "it was written by Quai abc, and this is def"),
-        ("abc", {"web": "9999"}, "its image web was not built from the files and settings that are here now"),
-        ("abc", {"web": "0123", "more": "1"}, "it has no image more"),
+        ("def", "0ther", {"web": "0123"}, "it was written by Quai abc, and this is def"),
+        ("abc", "0ther", {"web": "0123"}, "it was written by Quai abc, and this is abc with other files"),
+        ("abc", "c0de", {"web": "9999"}, "its image web was not built from the files and settings that are here now"),
+        ("abc", "c0de", {"web": "0123", "more": "1"}, "it has no image more"),
     ],
 )
 def test_a_stale_one_is_refused_with_the_way_to_allow_it(
-    manifest: Manifest, quai: str, made_from: dict[str, str], says: str
+    manifest: Manifest, quai: str, code: str, made_from: dict[str, str], says: str
 ) -> None:
-    planning.refuse_stale(manifest, "b.tar", "abc", {"web": "0123"})
+    planning.refuse_stale(manifest, "b.tar", "def", "c0de", {"web": "0123"})
     with pytest.raises(Refused, match=f"stale: {says}.*quai_bundle_stale: true"):
-        planning.refuse_stale(manifest, "b.tar", quai, made_from)
+        planning.refuse_stale(manifest, "b.tar", quai, code, made_from)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "image"),
+    [("amd64", "amd64"), ("armhf", "arm"), ("i386", "386"), ("ppc64el", "ppc64le"), ("arm64", "")],
+)
+def test_an_image_of_another_architecture_is_refused(architecture: str, image: str) -> None:
+    planning.refuse_other_image(architecture, {"web:1": image})
+    with pytest.raises(Refused, match=rf"web:2 was built for s390x, and the packages are for Debian {architecture}\."):
+        planning.refuse_other_image(architecture, {"web:1": image, "web:2": "s390x"})
+
+
+def test_the_code_s_digest_is_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "roles/a").mkdir(parents=True)
+    (tmp_path / "roles/a/main.yml").write_text("---\n")
+    seen = [bundles.code_digest(tmp_path)]
+    for left_out in ("README.md", "roles/a/x.pyc", "roles/__pycache__/x", "roles/.cache/x"):
+        (tmp_path / left_out).parent.mkdir(exist_ok=True)
+        (tmp_path / left_out).write_text("made")
+    assert bundles.code_digest(tmp_path) == seen[0]
+    (tmp_path / "roles/a/main.yml").write_text("--- # changed\n")
+    seen.append(bundles.code_digest(tmp_path))
+    (tmp_path / "roles/a/main.yml").rename(tmp_path / "roles/a/other.yml")
+    seen.append(bundles.code_digest(tmp_path))
+    (tmp_path / "collections").mkdir()
+    (tmp_path / "collections/x.py").touch()
+    seen.append(bundles.code_digest(tmp_path))
+    assert len(set(seen)) == 4
+
+
+def test_what_an_image_is_made_from_has_its_base(context: Path) -> None:
+    image = {"context": str(context), "dockerfile": "Dockerfile", "build_args": {}} | BASE
+    changes: list[dict[str, Any]] = [{}, {"build_args": {"A": "1"}}, *({key: "other"} for key in BASE)]
+    assert len({bundles.made_from(image | change) for change in changes}) == 5
 
 
 # --- the actions ------------------------------------------------------------------------------------------------------
@@ -183,7 +222,11 @@ def context(tmp_path: Path) -> Path:
 def written(act: Run, tmp_path: Path, context: Path, sources: dict[str, Path]) -> dict[str, Any]:
     """The arguments of the action that writes a bundle, after it did."""
     offer = OFFER | {"archive": str(sources["images/1.tar"])}
-    made_from = {"context": str(context), "dockerfile": "Dockerfile", "build_args": {"RUNTIME": "python3"}}
+    made_from: dict[str, Any] = {
+        "context": str(context),
+        "dockerfile": "Dockerfile",
+        "build_args": {"RUNTIME": "python3"},
+    } | BASE
     arguments = {
         "file": str(tmp_path / "out/bundle.tar"),
         "project": str(tmp_path),
@@ -225,6 +268,30 @@ def test_check_mode_writes_nothing(act: Run, written: dict[str, Any]) -> None:
     assert not Path(written["file"]).exists()
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_what_is_no_bundle_is_not_replaced(act: Run, written: dict[str, Any], check: bool) -> None:
+    path = Path(written["file"])
+    path.write_text("a letter")
+    result = act("bundle", check, **written)
+    assert result["msg"].startswith(f"{path} is there already, and is not a bundle of Quai's.")
+    assert "bundle_file" in result["msg"]
+    assert path.read_text() == "a letter"
+    assert f"{path.parent} is there already" in act("bundle", check, **written | {"file": str(path.parent)})["msg"]
+
+
+def test_a_damaged_bundle_is_replaced(act: Run, written: dict[str, Any]) -> None:
+    spoil(written)
+    assert act("bundle", **written)["changed"]
+    bundles.read(Path(written["file"]))
+
+
+def test_no_bundle_of_two_architectures_is_written(act: Run, written: dict[str, Any]) -> None:
+    Path(written["file"]).unlink()
+    result = act("bundle", **written | {"architecture": "arm64"})
+    assert "The image web:4567 was built for amd64, and the packages are for Debian arm64." in result["msg"]
+    assert not Path(written["file"]).exists()
+
+
 @pytest.mark.usefixtures("host")
 def test_the_roles_are_told_where_its_files_are(act: Run, written: dict[str, Any], tmp_path: Path) -> None:
     for _again in range(2):
@@ -259,6 +326,77 @@ def test_one_that_was_damaged_since_is_refused(act: Run, written: dict[str, Any]
     result = act("bundle_open", **opening(written, tmp_path))
     assert result["failed"]
     assert "images/1.tar is not what its SHA-256 says" in result["msg"]
+
+
+@pytest.mark.parametrize("how", ["altered", "missing", "more", "a file"])
+def test_an_altered_cache_is_made_afresh(bundle: Path, tmp_path: Path, how: str) -> None:
+    cache = tmp_path / "cache"
+    directory = bundles.unpacked(bundle, cache)
+    if how == "altered":
+        (directory / "images/1.tar").write_bytes(b"liars!")
+    elif how == "missing":
+        (directory / "packages/Packages").unlink()
+    elif how == "more":
+        (directory / "packages/b.deb").touch()
+    else:
+        shutil.rmtree(directory)
+        directory.touch()
+    assert bundles.unpacked(bundle, cache) == directory
+    found = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+    assert {name: (directory / name).read_bytes() for name in found} == CONTENTS
+    assert list(cache.iterdir()) == [directory]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_two_runs_may_unpack_at_once(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    other = bundles.unpacked(bundle, tmp_path / "other")
+    if not whole:
+        (other / "images/1.tar").write_bytes(b"liars!")
+    rename = Path.rename
+
+    def late(path: Path, target: Path) -> Path:
+        shutil.copytree(other, target)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    if whole:
+        directory = bundles.unpacked(bundle, tmp_path / "cache")
+        assert (directory / "images/1.tar").read_bytes() == b"layers"
+        assert list((tmp_path / "cache").iterdir()) == [directory]
+    else:
+        with pytest.raises(OSError, match="not empty"):
+            bundles.unpacked(bundle, tmp_path / "cache")
+
+
+@pytest.mark.usefixtures("host")
+def test_only_old_directories_are_forgotten(act: Run, written: dict[str, Any], tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    (cache / "old").mkdir(parents=True)
+    (cache / "file").touch()
+    for each in cache.iterdir():
+        os.utime(each, (0, 0))
+    assert not act("bundle_open", **opening(written, tmp_path)).get("failed")
+    assert sorted(path.name for path in cache.iterdir() if path.stat().st_mtime == 0) == ["file"]
+
+
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize("where", ["roles", "playbooks", "collections"])
+def test_another_quai_that_git_does_not_know_is_refused(
+    act: Run, written: dict[str, Any], tmp_path: Path, where: str
+) -> None:
+    (tmp_path / where).mkdir()
+    (tmp_path / where / "new.yml").touch()
+    result = act("bundle_open", **opening(written, tmp_path))
+    assert "it was written by Quai unknown, and this is unknown with other files" in result["msg"]
+
+
+@pytest.mark.usefixtures("host")
+def test_another_base_is_refused(act: Run, written: dict[str, Any], tmp_path: Path) -> None:
+    images = {"web": written["images"]["web"] | {"base": "python:3.14-slim"}}
+    result = act("bundle_open", **opening(written, tmp_path, images=images))
+    assert "its image web was not built from the files and settings that are here now" in result["msg"]
 
 
 @pytest.mark.usefixtures("host")

@@ -425,10 +425,47 @@ def test_no_registry_to_push_to(act: Run, guard: Guard, tmp_path: Path, check: b
     assert guard.calls == []
 
 
-def test_check_mode_offers_nothing(act: Run, guard: Guard, tmp_path: Path) -> None:
-    assert offered(act, tmp_path, check=True)["changed"]
-    assert guard.calls == []
+def test_check_mode_without_the_image(act: Run, guard: Guard, tmp_path: Path) -> None:
+    guard.answer("image inspect *", "[]\n", f"Error: No such image: {IMAGE}", 1)
+    for change in ({}, {"way": "pull", "registry": "registry.example.org/team"}):
+        result = offered(act, tmp_path, check=True, **change)
+        assert result["changed"]
+        assert "offer" not in result
+    assert guard.changes() == []
     assert not (tmp_path / "cache").exists()
+
+
+def test_check_mode_before_the_tag_is_known(act: Run, guard: Guard, tmp_path: Path) -> None:
+    assert offered(act, tmp_path, check=True, image="web")["changed"]
+    assert guard.calls == []
+
+
+@pytest.mark.usefixtures("said")
+def test_check_mode_looks_for_the_archive(act: Run, builder: Guard, tmp_path: Path) -> None:
+    assert offered(act, tmp_path, check=True)["changed"]
+    assert not (tmp_path / "cache").exists()
+    assert builder.changes() == []
+    archive = Path(offered(act, tmp_path)["offer"]["archive"])
+    os.utime(archive, (0, 0))
+    result = offered(act, tmp_path, check=True)
+    assert not result["changed"]
+    assert result["plan"] == []
+    assert archive.stat().st_mtime == 0
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_an_image_that_the_registry_has(act: Run, builder: Guard, tmp_path: Path, check: bool) -> None:
+    builder.answer("manifest inspect *", json.dumps({"OCIManifest": {"config": {"digest": ID}}}))
+    result = offered(act, tmp_path, check, way="pull", registry="registry.example.org/team")
+    assert not result["changed"]
+    assert result["offer"] == OFFER | {"reference": REFERENCE}
+    assert builder.changes() == []
+
+
+def test_check_mode_with_another_image_in_the_registry(act: Run, builder: Guard, tmp_path: Path) -> None:
+    builder.answer("manifest inspect *", json.dumps({"OCIManifest": {"config": {"digest": f"sha256:{'b' * 64}"}}}))
+    assert offered(act, tmp_path, check=True, way="pull", registry="registry.example.org/team")["changed"]
+    assert builder.changes() == []
 
 
 def test_the_builder_is_named_by_its_own_name(guard: Guard) -> None:
