@@ -8,6 +8,8 @@ import json
 import time
 from typing import Any
 
+from ansible.utils.vars import load_extra_vars
+
 from ansible_collections.quai.engine.plugins.module_utils import diagnose, inputs, questions
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, display
@@ -23,7 +25,9 @@ class ActionModule(QuaiAction):
         self._refuse_inputs(args, task_vars)
         checks = diagnose.chosen(args["only"])
         names = ("address", "port", "container", "data", "path", "directory", "free_mib")
-        wanted = questions.Wanted(users=tuple(args["users"]), **{name: args[name] for name in names})
+        wanted = questions.Wanted(
+            users=tuple(args["users"]), allow_eol=args["allow_eol"], **{name: args[name] for name in names}
+        )
         asked = {name for check in checks for name in check.asks}
         began = time.time()
         answers = self.read(questions.questions(asked, wanted))
@@ -40,9 +44,8 @@ class ActionModule(QuaiAction):
             display.display(diagnose.report(self._host, diagnosis, len(checks)))
         return {"changed": False, **result}
 
-    @staticmethod
-    def _refuse_inputs(args: dict[str, Any], task_vars: dict[str, Any]) -> None:
-        for problem in inputs.strangers(task_vars, VARIABLES, ["doctor_"]):
+    def _refuse_inputs(self, args: dict[str, Any], task_vars: dict[str, Any]) -> None:
+        for problem in inputs.meant(task_vars, VARIABLES, "doctor_", load_extra_vars(self._loader)):
             raise Refused(problem, "It would have no effect.", f"The doctor knows {', '.join(VARIABLES)}.")
         try:
             ipaddress.ip_address(args["address"])

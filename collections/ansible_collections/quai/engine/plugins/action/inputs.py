@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.utils.vars import load_extra_vars
+
 from ansible_collections.quai.engine.plugins.module_utils import inputs
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 
@@ -17,7 +19,7 @@ class ActionModule(QuaiAction):
         """Return success, or every problem at once."""
         options, prefix = args["options"], args["prefix"]
         names = [name for name in task_vars if name.startswith(prefix)]
-        problems = inputs.strangers(names, options, [prefix]) + inputs.unfit(
+        problems = inputs.meant(names, options, prefix, load_extra_vars(self._loader)) + inputs.unfit(
             options, lambda name: self._templar.template(task_vars[name]), names
         )
         if not problems:

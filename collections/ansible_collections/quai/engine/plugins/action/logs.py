@@ -7,14 +7,19 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.quai.engine.plugins.module_utils import logs
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils import logs, state
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, is_old
 from ansible_collections.quai.engine.plugins.module_utils.plan_release import LABEL_APP
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, printable, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, display
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import ANY_VERSION
 
 PAUSE_SECONDS = 1
 """Between two reads."""
+LINES = 100
+"""Last lines that are shown where neither a count nor a time is given."""
+REACH = 1000
+"""Last lines that are read first where a time is given; more where they do not reach it."""
 
 # A stopped container cannot be entered; one beside it sees the same data, and is gone after the read.
 _INSIDE = """\
@@ -37,44 +42,98 @@ class ActionModule(QuaiAction):
         self._moments: dict[str, str] = {}
         self._shown: dict[str, int] = {}
         start = logs.since(args["since"], datetime.datetime.now(datetime.UTC))
-        pieces = {path: logs.tail(path, args["lines"]) for path in self._files().values()}
-        answers = self._read(pieces, start.isoformat() if start else "", args["lines"])
+        recorded = quote(["cat", f"{args['register']}.path"]) if args["register"] and args["directory"] else "true"
+        first = self.read({"version": ANY_VERSION, "recorded": recorded})
+        self._old = is_old(state.engine_version(first["version"].stdout))
+        # A volume that was there before Quai, on an old engine: see roles/app_data.
+        self._directory = first["recorded"].stdout.strip() or args["directory"]
+        count = args["lines"] if args["lines"] is not None else None if start else LINES
+        paths = list(self._files().values())
+        reach = REACH if count is None else count
+        answers = self._read(self._tails(paths, reach, rotated=count is None), start, count)
+        read_at = _seconds(answers["now"])
+        while start and count is None and not all(self._reaches(answers, path, reach, start) for path in paths):
+            reach *= 8
+            answers |= self.read(
+                {path: quote(self._words(words)) for path, words in self._tails(paths, reach, rotated=True).items()}
+            )
         for file, path in self._files().items():
             lines, self._positions[path] = logs.read_tail(answers[path].stdout)
+            if count is None:
+                known = not lines or logs.first_stamp(lines)  # else none can be told to be before it
+                lines = self._before(answers, path, start) + lines if known else lines[-LINES:]
             self._show(file, logs.not_before(lines, start))
         self._show_output(answers["output"])
+        if answers["output"].stderr and not answers["output"].stdout.strip():
+            reason = answers["output"].stderr.splitlines()[-1]
+            display.display(
+                f"{self._host} {args['name']} | (the containers' output cannot be had: {printable(reason)})"
+            )
         if args["follow"]:
-            self._follow(_seconds(answers["now"]))
+            self._follow(read_at)
         return {"shown": self._shown}
+
+    @staticmethod
+    def _tails(paths: list[str], count: int, *, rotated: bool) -> dict[str, list[str]]:
+        """Return the words that print the last lines of each file. rotated: and of the one before it."""
+        return {each: logs.tail(each, count) for path in paths for each in ([path, f"{path}.1"] if rotated else [path])}
+
+    @staticmethod
+    def _reaches(answers: Mapping[str, Answer], path: str, count: int, start: datetime.datetime) -> bool:
+        """Return whether as many lines were read as reach back to the moment, or as there are."""
+        for each in (path, f"{path}.1"):
+            lines, _position = logs.read_tail(answers[each].stdout)
+            stamp = logs.first_stamp(lines)
+            if lines and (stamp is None or stamp < start):
+                return True
+            if len(lines) >= count - 1:  # one may be still being written
+                return False
+        return True
+
+    def _before(self, answers: Mapping[str, Answer], path: str, start: datetime.datetime | None) -> list[str]:
+        """Return the lines of the file that was rotated, where the rotation lies after the moment."""
+        lines, position = logs.read_tail(answers[path].stdout)
+        stamp = logs.first_stamp(lines)
+        if start is None or (lines and (stamp is None or stamp < start)):
+            return []
+        older, rotated = logs.read_tail(answers[f"{path}.1"].stdout)
+        return older if logs.first_stamp(older) and rotated.inode != position.inode else []
 
     def _follow(self, read_at: int) -> None:
         """Read again and again, from when it was read last (seconds, by the host's clock). A new container is read from there too."""
         end = time.monotonic() + self._args["seconds"] if self._args["seconds"] else None
+        count = logs.OLD_LINES if self._old else None
         while end is None or time.monotonic() < end:
             time.sleep(PAUSE_SECONDS)
             pieces = {path: logs.more(path, position) for path, position in self._positions.items()}
-            answers = self._read(pieces, str(read_at), None)
+            answers = self._read(pieces, datetime.datetime.fromtimestamp(read_at, datetime.UTC), count)
             read_at = _seconds(answers["now"], read_at)
             for file, path in self._files().items():
                 lines, self._positions[path] = logs.read_more(answers[path].stdout, self._positions[path])
                 self._show(file, lines)
             self._show_output(answers["output"])
 
-    def _read(self, files: Mapping[str, list[str]], since: str, count: int | None) -> dict[str, Answer]:
+    def _read(
+        self, files: Mapping[str, list[str]], since: datetime.datetime | None, count: int | None
+    ) -> dict[str, Answer]:
         """Return what the words print for each file, the containers' output and the time, in one round trip."""
         name = self._args["name"]
         pieces = {path: quote(self._words(words)) for path, words in files.items()}
         # The time before what is read: a line that comes between them is read twice, never missed, and shown once.
-        return self.read(
-            {"now": "date +%s", **pieces, "output": logs.output(f"{LABEL_APP}={name}", name, since, count)}
+        label = f"{LABEL_APP}={name}"
+        output = (
+            logs.old_output(label, name, since, count)
+            if self._old
+            else logs.output(label, name, since.isoformat() if since else "", count)
         )
+        return self.read({"now": "date +%s", **pieces, "output": output})
 
     def _words(self, words: list[str]) -> list[str]:
-        return words if self._args["directory"] else ["sh", "-c", _INSIDE, "sh", self._args["name"], *words]
+        return words if self._directory else ["sh", "-c", _INSIDE, "sh", self._args["name"], *words]
 
     def _files(self) -> dict[str, str]:
         """Return each log file, as the container sees it, with the path where it is read."""
-        data, directory = self._args["data_path"].rstrip("/"), self._args["directory"].rstrip("/")
+        data, directory = self._args["data_path"].rstrip("/"), self._directory.rstrip("/")
         return {
             file: f"{directory}{file.removeprefix(data)}" if directory else file
             for file in self._args["files"]
@@ -92,7 +151,7 @@ class ActionModule(QuaiAction):
             display.display(f"{self._host} {source} | {printable(line)}")
 
     def _refuse(self, args: dict[str, Any], task_vars: dict[str, Any]) -> None:
-        if args["lines"] < 0 or args["seconds"] < 0:
+        if (args["lines"] or 0) < 0 or args["seconds"] < 0:
             raise Refused(
                 "A number below 0 was given.", "It counts lines or seconds.", "Correct logs_lines or logs_seconds."
             )

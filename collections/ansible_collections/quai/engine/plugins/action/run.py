@@ -12,7 +12,7 @@ from ansible_collections.quai.engine.plugins.module_utils import logs, one_off, 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Failure
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, printable, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, display
-from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION_UNLESS_OK, engine_answers
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION_UNLESS_OK, engine_answers, refuse_old
 
 PAUSE_SECONDS = 0.5
 """Between two looks at the command."""
@@ -34,6 +34,7 @@ class ActionModule(QuaiAction):
             }
         )
         engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=False)
+        refuse_old(answers["version"], self._host, "A one-off command")
         found = state.by_name(state.containers(answers["container"].stdout), name)
         serving = one_off.refuse_unserved(found, name)
         image = next(iter(state.images(answers["image"].stdout)), None)

@@ -8,26 +8,32 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.quai.engine.plugins.module_utils import plan_image, plan_release, state, status
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, is_old
 from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.modules.release import DOCUMENTATION as RELEASE
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, argument_spec
-from ansible_collections.quai.engine.plugins.plugin_utils.engine import ALL_CONTAINERS, VERSION, engine_answers
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import ALL_CONTAINERS, ANY_VERSION, engine_answers
 
 _BUILT = (
     f"ids=$({{ docker image ls --no-trunc -q --filter label={plan_image.LABEL_NAME}; }} | sort -u)"
     ' && { [ -z "$ids" ] || docker image inspect $ids; }'
 )
 
+_BUILT_OLD = (
+    f"ids=$({{ docker images --no-trunc -q --filter label={plan_image.LABEL_NAME}; }} | sort -u)"
+    ' && { [ -z "$ids" ] || docker inspect $ids; }'
+)
+
 # Where the data is on the host's own disk, and where the kernel keeps the container's account: nothing runs in it.
 _ON_THE_HOST = """\
-name=$1 volume=$2 directory=$3 data=$4 look=$5; shift 5
+name=$1 volume=$2 directory=$3 data=$4 record=$5 look=$6; shift 6
+[ ! -s "$record" ] || directory=$(cat "$record")
 kept=$([ -z "$volume" ] || docker volume inspect --format '{{index .Options "device"}}' "$volume" 2>/dev/null)
 [ -d "$kept" ] && directory=$kept
-pid=$(docker container inspect --format '{{.State.Pid}}' "$name" 2>/dev/null) || pid=0
-output=$(docker container inspect --format '{{.LogPath}}' "$name" 2>/dev/null)
+pid=$(docker inspect --format '{{.State.Pid}}' "$name" 2>/dev/null) || pid=0
+output=$(docker inspect --format '{{.LogPath}}' "$name" 2>/dev/null) || output=
 [ -z "$output" ] || echo "log $(cat "$output"* 2>/dev/null | wc -c) output"
 sh -c "$look" sh "/proc/$pid/root/sys/fs/cgroup" "$directory" "$data" "$@"
 """
@@ -63,7 +69,7 @@ class ActionModule(QuaiAction):
         answers = self.read(
             {
                 "containers": ALL_CONTAINERS,
-                "version": VERSION,
+                "version": ANY_VERSION,
                 "built": _BUILT,
                 "image": quote(["docker", "image", "inspect", release["image"]]),
                 "volume": quote(["docker", "volume", "inspect", release["volumes_from"]]),
@@ -72,18 +78,39 @@ class ActionModule(QuaiAction):
                 "now": "date +%s",
             }
         )
+        if is_old(state.engine_version(answers["version"].stdout)):
+            answers |= self.read(self._in_old_words(release["image"]))
         seen = self._seen(args, release, answers)
         machine = {key: args["machine"].get(key, "") for key in ("name", "state", "address", "shell")}
         more = {"address": _url(release, args["reached"]), "machine": machine if args["machine"] else None}
         return {"ansible_facts": {"quai_status": status.row(seen, **more)}}
 
     @staticmethod
+    def _in_old_words(image: str) -> dict[str, str]:
+        """Return what an engine of before 1.10 is asked once more: it has no `docker image`."""
+        tagged = image if ":" in image.rpartition("/")[2] else f"{image}:latest"
+        return {"built": _BUILT_OLD, "image": quote(["docker", "inspect", tagged]), "warnings": "docker info 2>&1"}
+
+    @staticmethod
     def _look(args: dict[str, Any], release: dict[str, Any]) -> str:
         files = [each for each in args["log_files"] if each]
-        if args["machine"]:  # the disk is the machine's: it is looked at from inside the container
+        if (
+            args["machine"] or not args["directory"]
+        ):  # the disk is the engine's: it is looked at from inside the container
             inside = ["sh", "-c", _LOOK, "sh", "/sys/fs/cgroup", release["data_path"], release["data_path"], *files]
             return quote(["docker", "exec", release["name"], *inside])
-        words = [release["name"], release["volumes_from"], args["directory"], release["data_path"], _LOOK, *files]
+        record = (
+            f"{release['register_directory']}/{release['volumes_from']}.path"  # of a volume adopted on an old engine
+        )
+        words = [
+            release["name"],
+            release["volumes_from"],
+            args["directory"],
+            release["data_path"],
+            record,
+            _LOOK,
+            *files,
+        ]
         return quote(["sh", "-c", _ON_THE_HOST, "sh", *words])
 
     def _seen(self, args: dict[str, Any], release: dict[str, Any], answers: dict[str, Answer]) -> status.Seen:
@@ -106,6 +133,10 @@ class ActionModule(QuaiAction):
             wanted = plan_release.wanted_of(release, image)
         except Refused as refusal:
             unwanted = str(refusal)
+        old = is_old(state.engine_version(answers["version"].stdout))
+        if old and wanted:
+            limits_memory = "No memory limit support" not in answers["warnings"].stdout
+            wanted, _without = plan_release.on_old_engine(wanted, limits_memory=limits_memory)
         return status.Seen(
             containers=tuple(state.containers(answers["containers"].stdout)),
             images=tuple(state.images(answers["built"].stdout)),
@@ -119,6 +150,7 @@ class ActionModule(QuaiAction):
             unwanted=unwanted,
             code=self._code(args, image),
             free_bytes=args["free_mib"] << 20,
+            old=old,
             **common,
         )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import ports, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, refuse_old_engine
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, is_old, refuse_old_engine
 from ansible_collections.quai.engine.plugins.module_utils.questions import (
     NONE_INSTALLED,
     TIMED_OUT,
@@ -147,8 +147,16 @@ def _lines(answers: Answers, name: str, lack: str) -> list[str]:
     return answer.stdout.strip().splitlines()
 
 
+def _old(answers: Answers) -> str:
+    """Return the engine's version where it is one of Debian 8, of before 1.10; empty for any other."""
+    version = answers.get("version", MISSING).stdout.strip()
+    return version if is_old(state.engine_version(version)) else ""
+
+
 def _of_the_engine(answers: Answers, name: str) -> str:
-    """Return what the engine answered. Raises Unknown where it does not answer."""
+    """Return what the engine answered. Raises Unknown where it does not answer, or is too old for the question."""
+    if (version := _old(answers)) and name != "containers":
+        raise Unknown(f"Docker {version} cannot be asked for it")
     answer = answers.get(name, MISSING)
     if not answer.ok:
         raise Unknown("the engine does not answer")
@@ -203,14 +211,17 @@ def _listed(items: Sequence[str]) -> str:
 # --- the engine -------------------------------------------------------------------------------------------------------
 
 
-def engine(answers: Answers, _wanted: Wanted) -> Finding | None:
+def engine(answers: Answers, wanted: Wanted) -> Finding | None:
     """Judge whether a usable engine answers."""
     answer = answers["version"]
     if answer.ok:
         try:
-            refuse_old_engine(state.engine_version(answer.stdout))
+            refuse_old_engine(state.engine_version(answer.stdout), old_will_do=wanted.allow_eol)
         except Refused as refusal:
             return _found("engine", ERROR, str(refusal).split(": ")[0] + ".", "Upgrade the host to Debian 11 or later.")
+        if version := _old(answers):
+            found = f"Docker {version} is past its end of life, which docker_engine_allow_eol accepts: nobody mends its faults."
+            return _found("engine", WARNING, found, "Upgrade the host to Debian 11 or later.")
         return None
     if is_elsewhere(answers):
         cure = "Start the machine (ansible-playbook playbooks/hosts.yml), or point DOCKER_HOST at an engine that runs."
@@ -517,8 +528,10 @@ def authorities(answers: Answers, _wanted: Wanted) -> Finding | None:
     )
 
 
-def kernel(answers: Answers, _wanted: Wanted) -> Finding | None:
+def kernel(answers: Answers, wanted: Wanted) -> Finding | None:
     """Judge whether the kernel has overlay2."""
+    if wanted.allow_eol and (version := _old(answers)):
+        raise Unknown(f"Docker {version} has no overlay2")
     running = _lines(answers, "kernels", "there is no uname")[0]
     if _kernel(running)[0] >= (4, 0):
         return None
@@ -706,6 +719,8 @@ def _nftables(ruleset: str) -> Iterator[tuple[str, str]]:
 
 def logs(answers: Answers, _wanted: Wanted) -> Finding | None:
     """Judge whether a container's output may fill the disk."""
+    if version := _old(answers):
+        raise Unknown(f"Docker {version} knows no limit of a container's output")
 
     def unbounded(document: Mapping[str, Any]) -> bool:
         log = (document.get("HostConfig") or {}).get("LogConfig") or {}
@@ -739,6 +754,9 @@ def restart_policy(answers: Answers, _wanted: Wanted) -> Finding | None:
             ended.append(container.name)
     found = [f"{_listed(runs)}: no restart policy; a reboot ends it for good."] if runs else []
     found += [f"{_listed(ended)}: ended with the engine's last restart and was not started again."] if ended else []
+    if _old(answers):
+        cure = "Make the container again with --restart always; playbooks/app.yml does so for the application's own."
+        return _found("restart-policy", WARNING, " ".join(found), cure) if found else None
     cure = quote(["docker", "update", "--restart", "unless-stopped", *runs, *ended])
     cure += f" && {quote(['docker', 'start', *ended])}" if ended else ""
     return _found("restart-policy", WARNING, " ".join(found), cure) if found else None
@@ -766,17 +784,21 @@ def data(answers: Answers, wanted: Wanted) -> Finding | None:
             "ansible-playbook playbooks/app.yml refuses to go on and tells how to bring them together.",
         )
     anonymous = [
-        f"{container.name} ({mount.destination} in {(mount.name or mount.source)[:12]})"
+        f"{container.name} ({mount.destination} in {(mount.name or mount.source.rpartition('/')[2])[:12]})"
         for container in containers
         for mount in container.mounts
         if mount.anonymous
     ]
     if not anonymous:
         return None
+    found = f"A volume without a name holds the data of {_listed(anonymous)}."
+    if version := _old(answers):
+        cure = f"Never remove such a container with -v. Docker {version} knows no names: playbooks/app.yml keeps such data where it is."
+        return _found("data", WARNING, found, cure)
     return _found(
         "data",
         WARNING,
-        f"A volume without a name holds the data of {_listed(anonymous)}.",
+        found,
         "Never remove such a container with -v. Make a named volume, copy the data into it with the container stopped "
         "(docker run --rm --volumes-from CONTAINER:ro -v NAME:/new IMAGE cp -a PATH/. /new), and make the container again with it.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -24,6 +24,22 @@ def strangers(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str
                 + " Remove it or correct its name."
             )
     return sentences
+
+
+def meant(names: Iterable[str], known: Collection[str], prefix: str, given: Collection[str]) -> list[str]:
+    """Return a sentence for each stranger among the names that was meant for the playbook with this prefix.
+
+    given: the names from the command line, which can only be meant for it. Any other may be a site's own: it is refused
+    only where, without the prefix, it is near to a known one.
+    """
+    rests = [name.removeprefix(prefix) for name in known]
+    own = [
+        name
+        for name in names
+        if name.startswith(prefix)
+        and (name in given or difflib.get_close_matches(name.removeprefix(prefix), rests, n=1))
+    ]
+    return strangers(own, known, [prefix])
 
 
 def unfit(options: Mapping[str, Mapping[str, Any]], value_of: Callable[[str], Any], names: Iterable[str]) -> list[str]:

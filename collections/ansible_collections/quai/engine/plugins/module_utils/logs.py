@@ -49,6 +49,19 @@ format='{{.ID}} {{.Names}} {{.Label "quai.release"}}'
     echo
 done
 """
+# The same for engines of before 1.10, which know neither formats nor --since. Input: as above, since as the first 19
+# characters of an RFC 3339 time in UTC.
+_OLD_OUTPUT = """\
+format='{{.Id}} {{.Name}} {{if .Config.Labels}}{{with index .Config.Labels "quai.release"}}{{.}}{{else}}-{{end}}{{else}}-{{end}}'
+{ docker ps -aq --no-trunc --filter "label=$1"; docker inspect --format '{{.Id}}' "$2" 2>/dev/null; } | sort -u |
+  while read -r id; do
+    printf '%s ' "$(docker inspect --format "$format" "$id" | tr -d /)"
+    docker logs --timestamps --tail "$4" "$id" 2>&1 </dev/null | awk -v since="$3" 'substr($1, 1, 19) >= since' | base64 | tr -d '\\n'
+    echo
+done
+"""
+OLD_LINES = 1000
+"""Last lines of a container's output that an old engine is asked for while it is followed."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,12 @@ def more(path: str, position: Position) -> list[str]:
 def output(label: str, name: str, since: str, count: int | None) -> str:
     """Return the fragment that prints what the engine keeps of the application's containers. since: RFC 3339 or seconds; count: None for all."""
     return quote(["sh", "-c", _OUTPUT, "sh", label, name, since, "all" if count is None else str(count)])
+
+
+def old_output(label: str, name: str, since: datetime.datetime | None, count: int | None) -> str:
+    """Return the same fragment for an engine of before 1.10."""
+    start = since.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S") if since else ""
+    return quote(["sh", "-c", _OLD_OUTPUT, "sh", label, name, start, "all" if count is None else str(count)])
 
 
 def read_tail(text: str) -> tuple[list[str], Position]:
@@ -165,6 +184,11 @@ def not_before(lines: Sequence[str], start: datetime.datetime | None) -> list[st
         return list(lines)
     first = next((at for at, stamp in enumerate(stamps) if stamp and stamp >= start), len(lines))
     return list(lines[first:])
+
+
+def first_stamp(lines: Sequence[str]) -> datetime.datetime | None:
+    """Return the time of the first line that has one."""
+    return next((stamp for line in lines if (stamp := _stamp(line))), None)
 
 
 def _stamp(line: str) -> datetime.datetime | None:

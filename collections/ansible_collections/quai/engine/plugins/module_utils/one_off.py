@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -12,16 +13,27 @@ from ansible_collections.quai.engine.plugins.module_utils.state import Container
 
 LABEL_RUN = "quai.run"
 
+_VARIABLE = re.compile(r"((?:ansible|app_data|app_image|app_web|docker_engine|docker_machine|myapp|quai|run)_\w+)=")
+"""A word that sets a variable of Quai's or of Ansible's."""
+
 
 def typed(extra_vars: Iterable[str], name: str) -> str | None:
     """Return the whole text of `-e NAME=TEXT`, of which Ansible would keep the first word only; None where it was not lost.
 
-    extra_vars: the texts that were given with -e.
+    extra_vars: the texts that were given with -e. Raises Refused where a later word looks like another variable.
     """
     for given in reversed([str(each) for each in extra_vars]):
         key, _equals, text = given.partition("=")
         if key == name:
-            return text if len(split_args(given)) > 1 else None
+            _first, *rest = split_args(given)
+            if match := next((found for word in rest if (found := _VARIABLE.match(word))), None):
+                raise Refused(
+                    f"-e {given!r} may set {match[1]}, or the command may have that word.",
+                    "A command that is typed without quotes is taken with all its words.",
+                    f"Give {match[1]} with an -e of its own, and the command in quotes (-e \"{name}='...'\") or as JSON "
+                    f'(-e \'{{"{name}": ["..."]}}\').',
+                )
+            return text if rest else None
     return None
 
 

@@ -21,8 +21,8 @@ TIMED_OUT, NONE_INSTALLED = 137, 127
 class Wanted:
     """What the host is for: who publishes which address and port, where the data is, who may use Docker.
 
-    free_mib: least free space for the data, in MiB. began, ended: the controller's clock (seconds since 1970) before the
-    question and after the answer.
+    free_mib: least free space for the data, in MiB. allow_eol: whether a release past its end of life was accepted.
+    began, ended: the controller's clock (seconds since 1970) before the question and after the answer.
     """
 
     address: str = "0.0.0.0"  # noqa: S104 - how an operator writes "every address of the host"
@@ -33,6 +33,7 @@ class Wanted:
     directory: str = "/var/lib/myapp/data"
     free_mib: int = 100
     users: tuple[str, ...] = ()
+    allow_eol: bool = False
     began: float = 0.0
     ended: float = 0.0
 
@@ -56,7 +57,7 @@ if [ -n "${{DOCKER_HOST:-}}" ] || [ "$code" = {TIMED_OUT} ]; then echo "${{DOCKE
 else docker context inspect --format '{{{{.Endpoints.docker.Host}}}}' 2>/dev/null; fi
 exit "$code\""""
 
-_CONTAINERS = 'ids=$(limited docker ps -aq --no-trunc); [ -z "$ids" ] || limited docker container inspect $ids'
+_CONTAINERS = 'ids=$(limited docker ps -aq --no-trunc); [ -z "$ids" ] || limited docker inspect $ids'
 
 # Sizes are worked out by walking through all volumes: only where there is something to tell.
 _VOLUMES = r"""

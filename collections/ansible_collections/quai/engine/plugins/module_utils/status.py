@@ -69,6 +69,8 @@ class Seen:
     """Digest of what the image was made of, and of what it would be made of now."""
     free_bytes: int = 0
     """Least free space."""
+    old: bool = False
+    """Whether the engine is one of Debian 8, of which less can be told."""
 
     @property
     def container(self) -> Container | None:
@@ -201,7 +203,8 @@ def _of_the_data(seen: Seen) -> Iterator[Finding]:
     mount = seen.container.mount_at(seen.data_path) if seen.container else None
     if mount and mount.anonymous:
         yield Finding(
-            "warning", f"The data is in an anonymous volume ({mount.name[:12]}), which docker rm -v would delete."
+            "warning",
+            f"The data is in an anonymous volume ({(mount.name or mount.source.rpartition('/')[2])[:12]}), which docker rm -v would delete.",
         )
     if seen.registered and seen.token != seen.registered:
         found = "another volume's token" if seen.token else "no token"
@@ -243,7 +246,7 @@ def row(seen: Seen, **more: object) -> dict[str, Any]:
         "health": container.health if container else "",
         "up_since": container.started_at if container and container.running else "",
         "restarts": container.restarts if container else None,
-        "oom_kills": max(seen.oom_kills or 0, int(container.oom_killed)) if container else None,
+        "oom_kills": _kills(seen, container) if container else None,
         "volume": seen.token,
         "data_bytes": seen.disk.data,
         "free_bytes": seen.disk.free,
@@ -256,6 +259,11 @@ def row(seen: Seen, **more: object) -> dict[str, Any]:
         "now": seen.now.isoformat(timespec="seconds"),
         **more,
     }
+
+
+def _kills(seen: Seen, container: Container) -> int | None:
+    known = seen.oom_kills is not None or container.oom_killed or not seen.old
+    return max(seen.oom_kills or 0, int(container.oom_killed)) if known else None
 
 
 def worst(found: Sequence[Finding]) -> State:

@@ -19,6 +19,7 @@ options:
   path: {type: str, default: /data, description: "Path of the data in both containers."}
   directory: {type: str, default: /var/lib/myapp/data, description: "Directory on the host for the data."}
   free_mib: {type: int, default: 100, description: "Least free space in MiB for the data."}
+  allow_eol: {type: bool, default: false, description: "Whether a release past its end of life was accepted: its engine is then no error but a warning."}
   users: {type: list, elements: str, default: [], description: "Accounts that shall use Docker."}
 """
 EXAMPLES = r"""

@@ -4,7 +4,8 @@ DOCUMENTATION = r"""
 module: inputs
 short_description: Refuse what a playbook is given where its name, its type or its value cannot be meant
 description:
-  - The playbook's inputs share a prefix. A variable of that prefix that is no input is refused with the nearest name.
+  - The playbook's inputs share a prefix. A variable of that prefix that is no input is refused with the nearest name where it
+    was given with C(-e), or where its name is near to an input's. Any other is the site's own.
 author: Quai
 options:
   prefix: {type: str, required: true, description: "What the names of the playbook's inputs begin with."}

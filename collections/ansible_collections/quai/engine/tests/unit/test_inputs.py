@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.quai.engine.plugins.module_utils.inputs import strangers, unfit
+from ansible_collections.quai.engine.plugins.module_utils.inputs import meant, strangers, unfit
 
 KNOWN = ["myapp_port", "myapp_address", "app_web_name", "app_web_workers", "app_data_directory"]
 PREFIXES = ["myapp_", "app_web_", "app_data_"]
@@ -42,6 +42,16 @@ def test_other_people_s_variables_are_none_of_ours() -> None:
     ]
     assert strangers([*names, *KNOWN], KNOWN, PREFIXES) == []
     assert strangers([], KNOWN, PREFIXES) == []
+
+
+def test_a_site_s_own_variables_may_share_a_prefix() -> None:
+    known = ["logs_lines", "logs_since", "logs_follow", "logs_seconds"]
+    given = ["logs_dir", "logs_path", "logs_line", "logs_since", "other"]
+    assert [each.split()[4] for each in meant(given, known, "logs_", [])] == ["logs_line;"]
+    assert [each.split()[4].rstrip(";.") for each in meant(given, known, "logs_", ["logs_dir"])] == [
+        "logs_dir",
+        "logs_line",
+    ]
 
 
 OPTIONS: dict[str, dict[str, Any]] = {

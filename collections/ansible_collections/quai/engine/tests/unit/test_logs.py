@@ -294,3 +294,65 @@ def test_more_hosts_than_can_be_followed_at_once(act: Run, tmp_path: Path) -> No
     variables = {"ansible_play_hosts": ["a", "b", "c"], "ansible_forks": 2}
     result = act("logs", variables=variables, follow=True, **asked(tmp_path))
     assert "3 hosts were to be followed, and only 2" in result["msg"]
+
+
+def stamped_log(first: int, count: int) -> str:
+    """Return a line of gunicorn's a second, from that second of a day on."""
+    start = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+    moments = (start + datetime.timedelta(seconds=first + each) for each in range(count))
+    return "".join(f"[{each:%Y-%m-%d %H:%M:%S +0000}] [1] [INFO] {each:%s}\n" for each in moments)
+
+
+@pytest.mark.parametrize(
+    ("since", "more", "count"),
+    [
+        ("2026-01-02T00:40:00", {}, 600),  # in the file, beyond the last 100 lines
+        ("2026-01-02T00:20:00", {}, 1800),  # in the one before it
+        ("2026-01-01T00:00:00", {}, 3000),
+        ("2026-01-02T00:20:00", {"lines": 7}, 7),
+        ("", {}, 100),
+        ("", {"lines": 300}, 300),
+    ],
+)
+@pytest.mark.parametrize("rotated_at", [1800, 2995, 3000])
+def test_all_of_a_span_is_shown(
+    act: Run,
+    guard: Guard,
+    tmp_path: Path,
+    shown: list[str],
+    since: str,
+    more: dict[str, Any],
+    count: int,
+    rotated_at: int,
+) -> None:
+    guard.answer("version *", "28.5.2\n")
+    guard.answer("ps *")
+    (tmp_path / "access.log.1").write_text(stamped_log(0, rotated_at))
+    (tmp_path / "access.log").write_text(stamped_log(rotated_at, 3000 - rotated_at))
+    act("logs", since=since, **more, **asked(tmp_path))
+    told = [line.partition(" | ")[2] for line in shown]
+    whole = stamped_log(0, 3000).splitlines()
+    if not since or more:  # a count is of the file itself
+        count = min(count, 3000 - rotated_at)
+    assert told == (whole[-count:] if count else [])
+
+
+@pytest.mark.usefixtures("shown")
+def test_of_a_log_without_times_the_last_lines_are_shown(act: Run, guard: Guard, tmp_path: Path) -> None:
+    guard.answer("version *", "28.5.2\n")
+    guard.answer("ps *")
+    (tmp_path / "access.log.1").write_text("older\n")
+    (tmp_path / "access.log").write_text("x\n" * 500)
+    assert act("logs", since="1h", **asked(tmp_path))["shown"] == {"/data/access.log": 100}
+
+
+def test_output_that_cannot_be_had_is_said_to_be_missing(
+    act: Run, guard: Guard, tmp_path: Path, shown: list[str]
+) -> None:
+    guard.answer("*", "", "Cannot connect to the Docker daemon\n", 1)
+    (tmp_path / "access.log").write_text("one\n")
+    act("logs", **asked(tmp_path))
+    assert shown == [
+        "quay1 /data/access.log | one",
+        "quay1 web | (the containers' output cannot be had: Cannot connect to the Docker daemon)",
+    ]

@@ -15,6 +15,8 @@ from ansible_collections.quai.engine.plugins.action import image_take
 from ansible_collections.quai.engine.plugins.module_utils import plan_data, plan_release, ports, state
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
 from ansible_collections.quai.engine.plugins.module_utils.state import Mount
+from ansible_collections.quai.engine.plugins.modules.release import DOCUMENTATION
+from ansible_collections.quai.engine.plugins.plugin_utils.base import argument_spec
 from ansible_collections.quai.engine.plugins.plugin_utils.images import prune
 from ansible_collections.quai.engine.tests.unit.harness import Guard, Run, action
 from ansible_collections.quai.engine.tests.unit.samples import (
@@ -394,3 +396,132 @@ def test_a_port_that_is_taken(act: Run, jessie: Guard) -> None:
         port = opened.getsockname()[1]
         result = act("release", name="web", image="web", port=port, volumes_from="myapp_data")
     assert f"Port {port} of quay1 is already taken by " in result["msg"]
+
+
+# --- status, logs, doctor, run, tour ---------------------------------------------------------------------------------
+
+
+def status_of(act: Run, tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    """Return the row of a host."""
+    asked = {"name": "web", "image": "web", "volumes_from": "myapp_data", "register_directory": str(tmp_path)}
+    result = act("status", release=asked, directory=str(tmp_path / "none"), log_files=["/data/access.log"], **changes)
+    assert not result.get("failed"), result
+    row: dict[str, Any] = result["ansible_facts"]["quai_status"]
+    return row
+
+
+def test_status_tells_what_can_be_told(act: Run, guard: Guard, tmp_path: Path) -> None:
+    """A release of Quai's, with data that was there before it."""
+    (image,) = json.loads(recorded("inspect_hello-world.out"))
+    image["Config"]["Labels"] = {"quai.image": "web", "quai.digest": "abc"}
+    (web,) = json.loads(documents("web", Image=image["Id"], RestartCount=1))
+    args = argument_spec(DOCUMENTATION)
+    given = {key: option.get("default") for key, option in args.items()} | {
+        "name": "web",
+        "image": "web",
+        "volumes_from": "myapp_data",
+        "register_directory": str(tmp_path),
+    }
+    wanted = plan_release.wanted_of(given, state.images(json.dumps([image]))[0])
+    wanted, _without = plan_release.on_old_engine(wanted, limits_memory=True)
+    web["Config"] |= {"User": wanted.user, "Labels": {"quai.app": "web", "quai.release": wanted.digest}}
+    web["HostConfig"] |= {"Memory": wanted.memory, "ReadonlyRootfs": wanted.read_only}
+    guard.answer("version --format *", "", "flag provided but not defined: --format\n", 2)
+    guard.answer("inspect web:latest", json.dumps([image]))
+    guard.answer("inspect one two", json.dumps([web, *json.loads(documents("myapp_data"))]))
+    guard.answer(f"inspect {image['Id']}", json.dumps([image]))
+    guard.answer("inspect --format *Pid* web", "0\n")
+    guard.answer("inspect --format *LogPath* web", "\n")
+    guard.answer("images --no-trunc -q --filter label=quai.image", f"{image['Id']}\n")
+    jessie_answers(guard)
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held/.quai-volume").write_text("token-1\n")
+    (tmp_path / "held/access.log").write_text("12345")
+    (tmp_path / "myapp_data").write_text("token-1\n")
+    (tmp_path / "myapp_data.path").write_text(f"{tmp_path / 'held'}\n")
+    row = status_of(act, tmp_path)
+    assert (row["engine"], row["container"], row["restarts"], row["image"]) == ("1.6.2", "running", 1, "web:abc")
+    assert (row["release"], row["drift"], row["address"]) == (wanted.digest, {}, "http://:80")
+    assert (row["health"], row["oom_kills"], row["volume"]) == ("", None, "token-1")
+    assert row["logs"] == {"/data/access.log": 5}
+    assert [each["level"] for each in row["findings"]] == ["warning", "warning"]
+    told = " ".join(each["text"] for each in row["findings"])
+    assert "restarted 1 time" in told
+    assert "in an anonymous volume (f9eb746937f9)" in told
+    assert guard.changes() == []
+
+
+def jessie_answers(guard: Guard) -> None:
+    """What Docker 1.6.2 answers besides."""
+    guard.answer("version", recorded("version.out"))
+    for word in ("volume", "image", "container"):
+        guard.answer(f"{word} *", "", f"docker: '{word}' is not a docker command. See 'docker --help'.\n", 1)
+    guard.answer("ps -aq --no-trunc", "one\ntwo\n")
+    guard.answer("info", recorded("info.out"), recorded("info.err"))
+
+
+def test_status_of_a_release_made_by_hand(act: Run, jessie: Guard, tmp_path: Path) -> None:
+    jessie.answer("inspect one two", documents("web", "myapp_data"))
+    jessie.answer("inspect *", "", "Error: No such image or container\n", 1)
+    row = status_of(act, tmp_path)
+    told = " ".join(each["text"] for each in row["findings"])
+    assert "web runs web, in a container that Quai did not make." in told
+    assert "too old" not in told
+    assert row["drift"]["user"] == ["myuser", "1000:1000"]
+    assert "pids" not in row["drift"]
+
+
+def test_run_and_tour_are_refused_in_plain_words(act: Run, jessie: Guard) -> None:
+    jessie.answer("ps *")
+    for result in (act("run", name="web", command="ls"), act("tour", state="open")):
+        assert result["failed"]
+        assert result["msg"].startswith("quay1 has Docker 1.6.2. ")
+        assert "needs an engine since 18.9." in result["msg"]
+    assert not [call for call in jessie.calls if call.split()[1] in ("create", "run", "start", "rm", "pull")]
+
+
+def test_logs_of_adopted_data_and_of_the_container(
+    act: Run, jessie: Guard, tmp_path: Path, held: Path, said: list[str]
+) -> None:
+    jessie.answer("ps -aq --no-trunc --filter label=quai.app=web", "c1\n")
+    jessie.answer("inspect --format {{.Id}} web", "c1\n")
+    jessie.answer("inspect --format * c1", "c1 /web r1\n")
+    jessie.answer(
+        "logs --timestamps --tail * c1",
+        "2026-01-01T00:00:01.000000000Z old\n2026-01-02T00:00:01.000000000Z new\n",
+    )
+    (held / "access.log").write_text("one\ntwo\n")
+    (tmp_path / "myapp_data.path").write_text(f"{held}\n")
+    args: dict[str, Any] = {
+        "name": "web",
+        "files": ["/data/access.log"],
+        "directory": str(tmp_path / "none"),
+        "register": str(tmp_path / "myapp_data"),
+    }
+    assert act("logs", lines=2, **args)["shown"] == {"/data/access.log": 2, "web r1": 2}
+    assert act("logs", since="2026-01-01T12:00:00+00:00", **args)["shown"]["web r1"] == 1
+    assert said[:4] == [
+        "quay1 /data/access.log | one",
+        "quay1 /data/access.log | two",
+        "quay1 web r1 | old",
+        "quay1 web r1 | new",
+    ]
+    used = {
+        word for call in jessie.calls if call.startswith("docker logs") for word in call.split() if word[:2] == "--"
+    }
+    assert used <= {name for group in KNOWN["logs"] for name in group}
+
+
+@pytest.mark.parametrize(("accepted", "severity"), [(True, "warning"), (False, "error")])
+def test_the_doctor_warns_of_an_accepted_old_engine(
+    act: Run, jessie: Guard, said: list[str], accepted: bool, severity: str
+) -> None:
+    jessie.answer("inspect one two", documents("web", "myapp_data"))
+    jessie.answer("*", "", "flag provided but not defined: --format\n", 2)
+    only = ["engine", "volumes", "images", "registry", "live-restore", "data", "logs", "restart-policy", "cgroups"]
+    result = act("doctor", only=only, allow_eol=accepted)
+    assert {each["check"]: each["severity"] for each in result["findings"]} == {"engine": severity, "data": "warning"}
+    assert all("Debian 11" in each["cure"] or "docker volume" not in each["cure"] for each in result["findings"])
+    assert set(result["left_out"]) == {"volumes", "images", "registry", "live-restore", "logs", "cgroups"}
+    assert all("Docker 1.6.2" in reason for reason in result["left_out"].values())
+    assert "Docker 1.6.2" in said[0]

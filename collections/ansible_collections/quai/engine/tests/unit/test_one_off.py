@@ -56,6 +56,17 @@ def test_what_was_typed_is_not_cut_at_its_first_blank(given: list[str], typed: s
     assert one_off.typed(given, "run_command") == typed
 
 
+@pytest.mark.parametrize("given", ["run_command=ls app_web_name=blog", "run_command=ls -l  ansible_user='a b'"])
+def test_another_variable_is_not_taken_for_a_word(given: str) -> None:
+    with pytest.raises(Refused, match=r"may set (app_web_name|ansible_user), .* as JSON"):
+        one_off.typed([given], "run_command")
+
+
+@pytest.mark.parametrize("text", ["env A=1 sh", "ls 'app_web_name=blog'", "tool --app_web_name=blog"])
+def test_words_of_the_command_may_have_equals_signs(text: str) -> None:
+    assert one_off.typed([f"run_command={text}"], "run_command") == text
+
+
 @pytest.mark.parametrize(
     ("found", "how"),
     [

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.quai.engine.plugins.action import status as status_action, status_report
 from ansible_collections.quai.engine.plugins.module_utils import status
 from ansible_collections.quai.engine.plugins.modules.release import DOCUMENTATION
 from ansible_collections.quai.engine.plugins.plugin_utils.base import argument_spec
-from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
+from ansible_collections.quai.engine.tests.unit.harness import PLUGINS, Guard, Run
 from ansible_collections.quai.engine.tests.unit.test_status_table import ROWS
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -30,8 +32,8 @@ def serves(guard: Guard, engine: str) -> None:
     guard.answer("version *", recorded(engine, "version_json").strip() and "26.1.5\n")
     guard.answer("ps -aq *", "c1\n")
     guard.answer("inspect c1", recorded(engine, "inspect_web"))
-    guard.answer("container inspect --format *Pid* web", "0\n")
-    guard.answer("container inspect --format *LogPath* web")
+    guard.answer("inspect --format *Pid* web", "0\n")
+    guard.answer("inspect --format *LogPath* web")
     guard.answer("image ls *")
     guard.answer("image inspect web", recorded(engine, "inspect_image_web"))
     guard.answer("volume inspect --format * myapp_data", "\n")
@@ -128,6 +130,14 @@ def test_a_mac_is_looked_at_from_inside_its_container(act: Run, guard: Guard, da
     )
     assert told["machine"] == {key: machine[key] for key in ("name", "state", "address", "shell")}
     assert "directory" not in told["drift"]
+
+
+def test_data_in_the_engine_s_own_volume_is_looked_at_from_inside(act: Run, guard: Guard, data: Path) -> None:
+    serves(guard, ENGINES[-1])
+    guard.answer("exec web sh -c *", "token token-2\ndisk 1000 400\ndata 7\nlog 3 /data/access.log\n")
+    told = row(act("status", **(asked(data) | {"directory": ""})))
+    assert (told["volume"], told["data_bytes"], told["logs"]) == ("token-2", 7 << 10, {"/data/access.log": 3})
+    assert told["machine"] is None
 
 
 def test_a_machine_that_is_off(act: Run, guard: Guard, data: Path) -> None:
@@ -245,6 +255,7 @@ OPTIONS = {"status_format": {"type": "str", "choices": ["text", "json"]}, "statu
         ({}, []),
         ({"status_format": "json", "status_lines": "3", "other": 1}, []),
         ({"status_fromat": "json"}, ["There is no variable status_fromat; did you mean status_format?"]),
+        ({"status_directory": "/srv", "status_zz": 1}, []),  # a site's own
         ({"status_format": "xml", "status_lines": "x"}, ["status_format is 'xml'", "status_lines is 'x'"]),
     ],
 )
@@ -253,3 +264,21 @@ def test_inputs_are_refused_by_name(act: Run, given: dict[str, Any], told: list[
     assert bool(result.get("failed")) is bool(told)
     for words in told:
         assert words in result["msg"]
+
+
+@pytest.mark.parametrize(("module", "name"), [("inputs", "status_directory"), ("doctor", "doctor_directory")])
+def test_what_is_typed_is_meant(act: Run, monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
+    plugin = importlib.import_module(f"{PLUGINS}.action.{module}")
+    monkeypatch.setattr(plugin, "load_extra_vars", lambda _loader: {name: "/srv"})
+    args: dict[str, Any] = {"prefix": "status_", "options": OPTIONS} if module == "inputs" else {"address": "nowhere"}
+    assert f"There is no variable {name}" in act(module, variables={name: "/srv"}, **args)["msg"]
+    monkeypatch.setattr(plugin, "load_extra_vars", lambda _loader: {})
+    assert name not in act(module, variables={name: "/srv"}, **args).get("msg", "")
+
+
+def test_the_status_compares_with_what_the_images_are_built_from() -> None:
+    play = yaml.safe_load((Path(__file__).parents[6] / "playbooks/status.yml").read_text(encoding="utf-8"))[0]
+    (given,) = [each["vars"]["app_web_status"] for each in play["tasks"][1]["block"] if "vars" in each]
+    assert play["vars_files"] == "vars/images.yml"
+    for name in ("context", "dockerfile", "build_args"):
+        assert given[name] == f"{{{{ __images.web.{name} }}}}"
