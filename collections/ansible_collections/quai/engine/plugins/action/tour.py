@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_tour as planning, ports, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, refuse_old_engine
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
-from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION, engine_answers
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import ANY_VERSION, engine_answers
 
 _LABELLED = ["--filter", f"label={planning.LABEL}"]
 CONTAINERS = (
@@ -30,9 +30,10 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Remove what a tour made and, to open another, note what is here before."""
-        answers = self.read({"version": VERSION, "containers": CONTAINERS, "volumes": VOLUMES, "images": IMAGES})
+        answers = self.read({"version": ANY_VERSION, "containers": CONTAINERS, "volumes": VOLUMES, "images": IMAGES})
         if not engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=self._task.check_mode):
             return {"changed": False, "plan": [], "missing": args["images"], "fetch": "wget -qO-"}
+        refuse_old_engine(state.engine_version(answers["version"].stdout))  # those have no volumes with names
         plan = planning.plan_close(
             state.containers(answers["containers"].stdout),
             state.volumes(answers["volumes"].stdout),
