@@ -214,7 +214,9 @@ def test_an_interrupted_tour_is_removed_by_the_next(tour: Tour) -> None:
 def test_another_language_is_refused(tour: Tour) -> None:
     done = tour("-e", "tour_language=de", check=False)
     assert done.returncode != 0
-    assert 'not "de"' in " ".join(done.stdout.split())
+    assert "value of tour_language must be one of: en, fr, got: de" in " ".join(done.stdout.split())
+    misspelt = tour("-e", "tour_languege=fr", check=False)
+    assert "did you mean tour_language?" in " ".join(misspelt.stdout.split())
     assert "Open the tour" not in done.stdout
 
 

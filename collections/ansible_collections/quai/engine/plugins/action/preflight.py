@@ -43,7 +43,9 @@ class ActionModule(QuaiAction):
             spec = Path(args["roles_directory"], role, "meta", "argument_specs.yml")
             for entry in yaml_load(spec.read_text(encoding="utf-8"))["argument_specs"].values():
                 options.update(entry["options"])
-        names = [name for name in task_vars if name.startswith(tuple(prefixes))]
+        # A cached fact of Quai's own (quai_machine) is a variable too.
+        facts = task_vars.get("ansible_facts") or {}
+        names = [name for name in task_vars if name.startswith(tuple(prefixes)) and name not in facts]
         return inputs.strangers(names, options, prefixes) + inputs.unfit(
             options, lambda name: self._templar.template(task_vars[name]), names
         )

@@ -95,6 +95,14 @@ def test_a_taken_port_is_refused(act: Run, guard: Guard) -> None:
     assert changes(guard) == []
 
 
+def test_an_old_engine_is_refused(act: Run, guard: Guard) -> None:
+    guard.answer("version *", "1.6.2\n")
+    guard.answer("*", rc=2)
+    result = act("tour", state="open")
+    assert result["msg"].startswith("Docker 1.6.2 is too old")
+    assert changes(guard) == []
+
+
 def test_no_engine_no_tour(act: Run, guard: Guard) -> None:
     guard.answer("*", "", "Cannot connect to the Docker daemon", 1)
     result = act("tour", state="open")
