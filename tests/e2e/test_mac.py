@@ -160,7 +160,8 @@ def test_data_is_a_volume_in_the_machine_and_outlives_its_container(fleet: Fleet
 
 def test_a_machine_that_was_made_anew_is_not_served_empty(fleet: Fleet) -> None:
     """The Mac remembers which data the machine had: another one's would pass for it."""
-    fleet.as_reader("docker-machine rm -y test && docker-machine create -d virtualbox test")
+    cidr = "--virtualbox-hostonly-cidr 192.168.56.1/24"
+    fleet.as_reader(f"docker-machine rm -y test && docker-machine create -d virtualbox {cidr} test")
     said = fleet.typed(f"{DEPLOY} --limit test.mac.example.org", check=False)
     assert "is not where it was" in " ".join(said.split())
     fleet.as_reader("rm ~/.quai/machines/test/volumes/myapp_data")
