@@ -61,8 +61,12 @@ def served(fleet: Fleet) -> Iterator[None]:
 
 def as_it_was(fleet: Fleet) -> str:
     """Return what a look may not change."""
-    listed = "docker ps -a --no-trunc; docker images --no-trunc; docker volume ls; find /var/lib/quai /var/lib/myapp ! -name '*.log'"
-    return re.sub(r"\d+ (seconds|minutes)|About a minute|Less than a second", "", fleet.host.shell(listed).stdout)
+    listed = (
+        "docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' | sort; "
+        "docker images --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | sort; docker volume ls; "
+        "find /var/lib/quai /var/lib/myapp ! -name '*.log' | sort"
+    )
+    return fleet.host.shell(listed).stdout
 
 
 def test_a_host_that_is_well(fleet: Fleet, status: Status) -> None:
