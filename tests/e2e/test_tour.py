@@ -253,7 +253,7 @@ MACHINE = """\
   tasks:
     - name: Tell of it, as quai.engine.machine does
       tags: always
-      ansible.builtin.set_fact:
+      ansible.builtin.set_fact: # the action itself would need a Mac
         cacheable: true
         quai_machine: {machine}
 - name: Take the tour
