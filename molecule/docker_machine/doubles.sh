@@ -92,6 +92,8 @@ row 0 'site' 'colima start && docker ps -a'
 row 0 '' 'doubles fault engine default'
 row 1 '' 'docker ps'
 row 0 'site' 'colima restart && docker ps -a'
+row 0 '' 'doubles fault off default'
+row 0 'site' 'colima start && docker ps -a'
 row 0 '' 'colima delete --force'
 row 0 '' 'brew uninstall --force colima docker'
 

@@ -233,7 +233,6 @@ def stop(profile: str, options: dict[str, str], _arguments: list[str]) -> int:
         _docker("context", "rm", "--force", identity(profile))
         log("info", "stopping ...", "vm")
         engines.stop(machine)
-        engines.disconnect(f"colima:{profile}")
     elif "--force" not in options:
         log("info", "not running", "vm")
     log("info", "done")
@@ -260,7 +259,6 @@ def delete(profile: str, options: dict[str, str], _arguments: list[str]) -> int:
         if running(profile):
             log("info", "deleting ...", "docker")
             _docker("context", "rm", "--force", identity(profile))
-        engines.disconnect(f"colima:{profile}")
         if "--data" in options or not shared.setting("colima").startswith("0.10"):
             engines.release(machine)
         else:

@@ -202,8 +202,6 @@ def _reset() -> None:
 
 def _bare() -> None:
     _reset()
-    for owner in shared.read_json("relays.json"):
-        engines.disconnect(owner)
     taken = shared.read_json("engines.json")
     for machine in engines.machines():
         if machine.name in taken:

@@ -78,7 +78,6 @@ def _stop() -> None:
     machine = engines.find(_OWNER)
     if machine is not None and _running():
         engines.stop(machine)
-        engines.disconnect(_OWNER)
     say("Stopping Docker Desktop")
 
 

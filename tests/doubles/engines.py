@@ -73,6 +73,7 @@ def set_state(machine: Machine, value: str) -> None:
 
 def release(machine: Machine) -> None:
     """Wipe a machine and make it free."""
+    _disconnect(machine)
     as_root(machine, _WIPE)
     taken = shared.read_json("engines.json")
     del taken[machine.name]
@@ -104,6 +105,7 @@ def start(machine: Machine) -> None:
 
 def stop(machine: Machine) -> None:
     """Stop a machine: its engine answers no more, by no way."""
+    _disconnect(machine)
     kill_engine(machine)
     set_state(machine, STOPPED)
 
@@ -124,7 +126,7 @@ def listens(machine: Machine) -> bool:
 
 
 # Debian's unit does not start more than three times a minute; tests do.
-_UNTIRE = "systemctl reset-failed docker.service 2>/dev/null || true\n"
+_UNTIRE = "systemctl reset-failed docker.socket docker.service 2>/dev/null || true\n"
 _WIPE = f"""{_UNTIRE}systemctl stop docker.socket docker.service
 rm -rf /var/lib/docker/* {_DROP_IN} /etc/docker/ca.pem /etc/docker/server.pem /etc/docker/server-key.pem
 [ ! -e /etc/docker/daemon.json.bed ] || mv /etc/docker/daemon.json.bed /etc/docker/daemon.json
@@ -176,8 +178,9 @@ def connect(owner: str, machine: Machine, socket: Path, ports: list[int]) -> Non
     shared.write_json("relays.json", relays)
 
 
-def disconnect(owner: str) -> None:
-    """End an owner's relay, that process and no other."""
+def _disconnect(machine: Machine) -> None:
+    """End the relay of a machine's owner, that process and no other."""
+    owner = shared.read_json("engines.json")[machine.name]["owner"]
     relays = shared.read_json("relays.json")
     relay = relays.pop(owner, None)
     if relay is None:
@@ -185,6 +188,12 @@ def disconnect(owner: str) -> None:
     # A pid that another process has by now is not ours.
     if os.fsencode(relay["socket"]) in _command_of(relay["pid"]):
         os.kill(relay["pid"], signal.SIGTERM)
+        # Its last act is to remove its socket: the next relay's, if that were there by then.
+        deadline = time.monotonic() + 20
+        while os.fsencode(relay["socket"]) in _command_of(relay["pid"]):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"double: the relay {relay['pid']} does not end")
+            time.sleep(0.05)
     Path(relay["socket"]).unlink(missing_ok=True)
     shared.write_json("relays.json", relays)
 

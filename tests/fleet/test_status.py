@@ -140,8 +140,12 @@ def by_hand(fleet: Fleet, *words: str, image: str = "web") -> None:
 
 
 def eat(fleet: Fleet) -> None:
-    """The container's first process takes more memory than it may have."""
-    by_hand(fleet, "--memory", "32m", "--memory-swap", "32m", "exec python -c 'x = bytearray(200 << 20)'")
+    """The application takes more memory than it may have, and dies of it.
+
+    A moment before its container does: an engine that hears of both at once forgets the first.
+    """
+    greedy = "python -c 'x = bytearray(200 << 20)'; code=$?; sleep 2; exit $code"
+    by_hand(fleet, "--memory", "32m", "--memory-swap", "32m", greedy)
     assert until(lambda: fleet.docker("inspect", "-f", "{{.State.Running}}", "web") == "false")
 
 

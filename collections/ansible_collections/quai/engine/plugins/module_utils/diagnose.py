@@ -232,7 +232,11 @@ def engine(answers: Answers, wanted: Wanted) -> Finding | None:
         )
     complaints = answers.get("complaints", MISSING).stdout.strip().splitlines()
     last = f" The daemon's last complaint: {complaints[-1]}" if complaints else ""
-    cure = "systemctl restart docker; if that fails, correct what the complaint names and run ansible-playbook playbooks/hosts.yml"
+    # systemd refuses another start to a unit that it tired of starting, until that is forgotten.
+    cure = (
+        "systemctl reset-failed docker docker.socket; systemctl restart docker; if that fails, correct what the complaint "
+        "names and run ansible-playbook playbooks/hosts.yml"
+    )
     return _found("engine", ERROR, f"Docker does not answer: {_reason(answer)}.{last}", cure)
 
 
