@@ -71,7 +71,7 @@ def _replace_programs() -> None:
             shutil.move(str(found), str(aside / name))
         if name not in userland.NOT_ON_MACOS:
             link(found, shared.DOUBLE)
-    for name in ("sw_vers", "doubles", "VBoxManage"):
+    for name in ("sw_vers", "doubles", "lsof", "VBoxManage"):
         link(Path("/usr/bin") / name, shared.DOUBLE)
 
 

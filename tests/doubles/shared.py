@@ -38,6 +38,7 @@ PROGRAMS = {
     "doubles": "control",
     "lima": "nothing",
     "limactl": "nothing",
+    "lsof": "system",
     "VBoxManage": "nothing",
     "sw_vers": "system",
     "uname": "system",

@@ -1,7 +1,9 @@
-"""uname and sw_vers: what the Mac says it is."""
+"""uname and sw_vers: what the Mac says it is; lsof: who listens on it."""
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 from . import shared
@@ -13,6 +15,8 @@ def main(words: list[str]) -> int:
     name = shared.CALL.name
     if name == "uname" and not shared.is_the_user():
         return shared.become(Path(shared.setting("gnu")) / name, words)
+    if name == "lsof":
+        return _lsof(*words)
     answers = {
         ("uname",): "Darwin",
         ("uname", "-s"): "Darwin",
@@ -26,3 +30,26 @@ def main(words: list[str]) -> int:
         raise shared.Unrecorded
     say(answer)
     return 0
+
+
+def _lsof(*words: str) -> int:
+    """Tell of listening sockets: all of them (-Fn), or the processes at a port (-Fpc). The formats are lsof(8)'s.
+
+    Lima listens only where something is published; the relays, which listen all the time, are left out.
+    """
+    *fixed, where, what = words
+    match = re.fullmatch(r"-iTCP(?::(\d+))?", where)
+    if fixed != ["-nP", "-sTCP:LISTEN"] or not match or what not in ("-Fn", "-Fpc"):
+        raise shared.Unrecorded
+    relays = {str(each["pid"]) for each in shared.read_json("relays.json").values()}
+    table = subprocess.run(["ss", "-Htlnp"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    found = 0
+    for address, port, rest in re.findall(r"^\S+ +\d+ +\d+ +(\S+):(\d+) +(.*)$", table, re.MULTILINE):
+        owner = re.search(r'"([^"]+)",pid=(\d+)', rest)
+        # A user is told of his own processes only.
+        if owner and owner[2] not in relays and match[1] in (None, port):
+            found += 1
+            say(f"p{owner[2]}", *([f"c{owner[1]}"] if what == "-Fpc" else []), "f3")
+            if what == "-Fn":
+                say(f"n{'*' if address == '0.0.0.0' else address}:{port}")
+    return 0 if found else 1

@@ -186,6 +186,29 @@ def test_removal(fleet: Fleet) -> None:
     assert fleet.as_reader("ls -A .quai/machines; command -v docker docker-machine; :") == ""
 
 
+def test_a_mac_with_apple_silicon(fleet: Fleet) -> None:
+    """The same inventory line, and colima, whose machine's ports are the Mac's."""
+    assert fleet.as_reader("doubles refusals") == ""
+    fleet.as_reader("doubles bare && doubles set arch arm64 && doubles set ports 80,8080")
+    deploy = f"{DEPLOY} --limit dev.mac.example.org"
+    assert f'dev.mac.example.org:  answers: http://{fleet.mac.address}:80/ "Hello World!"' in fleet.typed(deploy)
+    assert recap(fleet.typed(deploy)) == {"dev.mac.example.org": 0}
+    assert fleet.as_reader("curl -sS http://127.0.0.1/") == "Hello World!"
+    assert (
+        fleet.as_reader("PATH=/opt/homebrew/bin:$PATH; docker --context colima-dev ps --format '{{.Names}}'") == "web"
+    )
+    pid = fleet.as_reader("nohup python3 -m http.server 5000 >/dev/null 2>&1 & echo $!")  # as macOS's AirPlay does
+    refused = " ".join(fleet.typed(deploy, "-e", "myapp_port=5000", check=False).split())
+    assert f"Port 5000 is already taken by python3 (pid {pid}), on 0.0.0.0." in refused
+    fleet.as_reader(f"kill {pid}")
+    assert fleet.as_reader("curl -sS http://127.0.0.1/") == "Hello World!"
+    fleet.typed(
+        "ansible-playbook playbooks/teardown.yml -i inventory/mixed.yml --limit dev.mac.example.org "
+        "-e teardown_engine=docker -e docker_machine_purge=dev"
+    )
+    assert fleet.as_reader("ls -A .quai/machines; ls /opt/homebrew/bin") == "brew"
+
+
 def test_no_call_was_unknown_to_the_real_programs(fleet: Fleet) -> None:
     assert fleet.as_reader("doubles refusals") == ""
 

@@ -9,20 +9,28 @@ from dataclasses import dataclass
 
 from ansible_collections.quai.engine.plugins.module_utils.script import HERE, quote
 
-LISTENING = f"{HERE} && cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == \"0A\" {{ print $2, $10 }}'"
-"""Shell fragment: address and inode of each listening socket. Silent where the engine is elsewhere: its ports are not ours."""
+_LSOF = "lsof -nP -sTCP:LISTEN -iTCP"
+
+LISTENING = (
+    f"if {HERE}; then cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == \"0A\" {{ print $2, $10 }}'; "
+    f"else case ${{DOCKER_HOST:-}} in tcp://*|ssh://*) ;; *) {_LSOF} -Fn 2>/dev/null | sed -n 's/^n//p' ;; esac; fi"
+)
+"""Shell fragment: address and inode of each listening socket; on a Mac, whose ports lead into its machine, the addresses alone.
+Silent where the engine is on another host: its ports are not ours."""
 
 PUBLISHED = "{{.Names}} {{.Ports}}"
 """Format of `docker ps` that `published` reads."""
 
 _PORTS_OF = """docker port "$1" | awk -v name="$1" -F ' -> ' '{ print name, $2 "->" $1 }'"""
 
+_OWNER_ON_A_MAC = """ -Fpc | awk '/^p/ { pid = substr($0, 2) } /^c/ { print substr($0, 2) " (pid " pid ")" }'"""
+
 _OWNER = 'for fd in $(find /proc/[0-9]*/fd -lname "socket:\\[$1\\]" 2>/dev/null); do p=${fd#/proc/}; p=${p%%/*}; echo "$(cat /proc/$p/comm) (pid $p)"; done'
 
 
 @dataclass(frozen=True)
 class Listener:
-    """A listening socket: its address as the system writes it, its port and its inode."""
+    """A listening socket: its address as the system writes it, its port and its inode ("" on a Mac)."""
 
     address: str
     port: int
@@ -39,6 +47,8 @@ def listeners(text: str) -> list[Listener]:
         # Java listens on IPv4 by way of IPv6: it is the IPv4 address that is taken.
         address = getattr(address, "ipv4_mapped", None) or address
         found.append(Listener(str(address), int(match[2], 16), match[3]))
+    on_a_mac = re.finditer(r"^(\*|[0-9.]+|\[[0-9a-f:]+\]):(\d+)$", text, re.MULTILINE)
+    found += [Listener(match[1].strip("[]").replace("*", "0.0.0.0"), int(match[2]), "") for match in on_a_mac]  # noqa: S104 - compared, not bound
     return found
 
 
@@ -106,4 +116,6 @@ def holders(port: int) -> str:
 
 def owner_of(listener: Listener) -> str:
     """Return the fragment that prints the name and pid of each process that holds the socket."""
+    if not listener.inode:
+        return f"{_LSOF}:{listener.port}{_OWNER_ON_A_MAC}"
     return quote(["sh", "-c", _OWNER, "sh", listener.inode])

@@ -30,10 +30,10 @@ MISSING = Answer(rc=-1, stdout="", stderr="")
 
 HERE = (
     "case ${DOCKER_HOST:-} in ssh://*) false ;; tcp://localhost*|tcp://127.*|tcp://\\[::1\\]*) ;; tcp://*) false ;; "
-    "*) [ -d /proc/self ] ;; esac"
+    '*) [ "$(uname -s)" = Linux ] ;; esac'
 )
-"""Shell fragment: succeeds where the engine runs on the very host: not beyond TCP or ssh, and not on macOS (which has no
-/proc), where it runs in a virtual machine. Files, ports and packages of the host are the engine's only there."""
+"""Shell fragment: succeeds where the engine runs on the very host: not beyond TCP or ssh, and not on macOS, where
+it runs in a virtual machine. Files, ports and packages of the host are the engine's only there."""
 
 
 def quote(words: Sequence[str]) -> str:

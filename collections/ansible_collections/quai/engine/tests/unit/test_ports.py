@@ -71,6 +71,45 @@ def test_a_host_without_the_table_is_silent() -> None:
     assert listeners(shell(LISTENING.replace("/proc/net/", "/nowhere/"))) == []
 
 
+# What macOS's lsof prints with -Fn and with -Fpc, by lsof(8): a letter names each field.
+LSOF = r"""#!/bin/sh
+[ "$1 $2" = "-nP -sTCP:LISTEN" ] || exit 64
+case "$3 $4" in
+    "-iTCP -Fn") printf 'p612\nf9\nn*:5000\nf10\nn*:5000\np700\nf3\nn127.0.0.1:631\nf4\nn[::1]:631\n' ;;
+    "-iTCP:5000 -Fpc") printf 'p612\ncControlCe\nf9\nf10\n' ;;
+    *) exit 64 ;;
+esac
+"""
+
+
+@pytest.fixture
+def on_a_mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be on a Mac where AirPlay has port 5000, as it does since macOS 12."""
+    for name, text in (("uname", "#!/bin/sh\necho Darwin\n"), ("lsof", LSOF)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("on_a_mac")
+def test_who_listens_on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///Users/me/.colima/default/docker.sock")
+    found = listeners(shell(LISTENING))
+    assert found == [
+        Listener("0.0.0.0", 5000, ""),
+        Listener("0.0.0.0", 5000, ""),
+        Listener("127.0.0.1", 631, ""),
+        Listener("::1", 631, ""),
+    ]
+    assert shell(owner_of(found[0])) == "ControlCe (pid 612)\n"
+
+
+@pytest.mark.usefixtures("on_a_mac")
+def test_ports_of_a_machine_with_its_own_address_are_not_the_macs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://192.168.99.100:2376")
+    assert listeners(shell(LISTENING)) == []
+
+
 def test_lines_of_the_kernel() -> None:
     text = (
         "0100007F:1F90 101\n00000000:0050 102\n0101A8C0:FFFF 103\n"
