@@ -1,3 +1,4 @@
+#!/bin/sh
 # Prints what a host is like, but for what stays of a removed package (conffiles, a group, links of the init, the daemon's
 # key) and what any apt leaves behind.
 find /etc /usr/sbin/policy-rc.d /var/lib/quai /var/lib/apt/lists /var/cache/apt /var/tmp -printf '%p %y %m %u\n' 2>/dev/null |

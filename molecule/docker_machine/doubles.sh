@@ -1,10 +1,10 @@
 #!/bin/sh
 # The doubles on their real engines, before a role uses them. What they answer is compared with the recordings in
 # tests/unit/test_doubles.py; here every fault is real: a dead daemon, a foreign certificate, an engine behind a socket.
+# shellcheck disable=SC2016 # commands are for the shell that row starts
 PATH=/usr/local/bin:/usr/bin:/bin
 wrong=0
 
-# shellcheck disable=SC2016 # commands are for the shell that row starts
 # row CODE PATTERN COMMAND: a command as a person types it, its exit code, and what its output must hold.
 row() {
   said=$(sh -c "$3" 2>&1 </dev/null) && code=0 || code=$?

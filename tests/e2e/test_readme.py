@@ -34,8 +34,8 @@ def test_every_command_is_known_here() -> None:
         "ansible-playbook site.yml -i hosts.yml --limit one.example.org",
         "ansible-playbook playbooks/bundle.yml -i hosts.yml -e bundle_release=bookworm",
         "ansible-playbook site.yml -i hosts.yml --limit one.example.org -e quai_bundle=quai-bookworm-amd64.tar",
-        "ansible-playbook site.yml -i inventory/mixed.yml",  # test_mac.py
-        "ansible-playbook site.yml -i inventory/mixed.yml --limit dev.mac.example.org",  # test_mac.py
+        "ansible-playbook site.yml -i inventory/mixed.yml",  # tests/fleet/test_mac.py
+        "ansible-playbook site.yml -i inventory/mixed.yml --limit dev.mac.example.org",  # tests/fleet/test_mac.py
         "ansible-playbook playbooks/teardown.yml",
         "ansible-playbook playbooks/teardown.yml -e teardown_data=myapp_data -e teardown_engine=docker",
     ]

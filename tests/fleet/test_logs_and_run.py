@@ -57,7 +57,7 @@ def test_logs_are_followed_through_a_redeploy_and_a_rotation_until_interrupted(f
         "ansible-playbook",
         "playbooks/logs.yml",
         "-i",
-        fleet.inventory,
+        str(fleet.inventory),
         "-e",
         "logs_follow=true",
         "-e",

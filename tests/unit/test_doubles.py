@@ -409,7 +409,7 @@ def test_brew_prints_the_recorded_documents(mac: Mac) -> None:
 def test_brew_answers_every_call_that_ansible_was_seen_to_make(mac: Mac) -> None:
     calls = [line.split() for line in (BREW / "ansible-calls.log").read_text().splitlines() if line.startswith("brew")]
     mac.ok("brew", "install", "docker", "docker-machine")
-    codes = []
+    codes: list[int] = []
     for words in calls:
         if words[1:3] == ["list", "--cask"] and not codes:
             mac.ok("brew", "uninstall", "--force", "docker")
