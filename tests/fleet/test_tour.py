@@ -279,7 +279,14 @@ def test_the_engine_of_another_machine(tour: Tour, tmp_path: Path) -> None:
         playbook = tmp_path / "machine.yml"
         playbook.write_text(MACHINE.format(machine=json.dumps(fact), playbook=ROOT / "playbooks/tour.yml"))
         before = state(machine)
-        words: list[str | Path] = ["ansible-playbook", playbook, "-i", tour.inventory, "--tags", "browser,log,data_survives"]
+        words: list[str | Path] = [
+            "ansible-playbook",
+            playbook,
+            "-i",
+            tour.inventory,
+            "--tags",
+            "browser,log,data_survives",
+        ]
         steps = shown(run(*words, DOCKER_HOST=settings.DOCKER_HOST).stdout)
         assert state(machine) == before
     assert printed(steps, f"http://{machine.address}:8099/") == ["Hello World!"] * 2
