@@ -218,5 +218,7 @@ def test_deploy_on_a_mac_takes_its_inventory(tmp_path: Path) -> None:
     uname.write_text("#!/bin/sh\necho Darwin\n")
     uname.chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
-    done = run("env", f"PATH={path}", "script/deploy", "--list-hosts", "--limit", "macos_hosts")
-    assert "hosts (1):\n      localhost" in done.stdout
+    listing = ("env", f"PATH={path}", "script/deploy", "--list-hosts", "--limit", "macos_hosts")
+    assert "hosts (1):\n      localhost" in run(*listing).stdout
+    for option in ("-i", "-Ci"):
+        assert "hosts (2):\n      dev.mac.example.org" in run(*listing, option, "inventory/mixed.yml").stdout
