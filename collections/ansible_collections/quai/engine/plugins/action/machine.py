@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import machines, plan_machine as planning
@@ -29,7 +30,7 @@ class Seen:
 
     @property
     def record(self) -> planning.Record:
-        """Return what Quai added to the Mac."""
+        """Return what Quai added to the Mac for this machine."""
         return planning.Record.of(self.side.files["record"])
 
     @property
@@ -238,7 +239,7 @@ class ActionModule(QuaiAction):
         steps = planning.plan_side_absent(seen.side, seen.provider, wanted.name)
         # The tools stay while there is a machine they lead to: this one, or another that Quai looks after.
         last = not seen.side.others and (bool(wanted.purge) or seen.machine.state == "absent")
-        record = seen.record if last else planning.Record()
+        record = seen.side.brought if last else planning.Record()
         uninstalls = [*record.formulae, *record.casks]
         unlink = [planning.unlink_compose(seen.prefix, seen.mac.home)] if record.link and seen.prefix else []
         titles = [each.title for each in (*steps, *unlink)] + life.titles + [f"uninstall {each}" for each in uninstalls]
@@ -246,7 +247,7 @@ class ActionModule(QuaiAction):
         result |= {
             "formulae": list(record.formulae),
             "casks": list(record.casks),
-            "record_file": seen.side.files["record"].path if last and seen.side.files["record"].content else "",
+            "records": str(PurePosixPath(seen.side.files["record"].path).parent) if record != planning.Record() else "",
         }
         if titles and not args["plan_only"] and not self._task.check_mode:
             self.take([*steps, *unlink])

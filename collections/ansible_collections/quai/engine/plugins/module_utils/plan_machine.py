@@ -178,11 +178,16 @@ class Side:
     """Quai remembers something of this machine."""
     others: tuple[str, ...] = ()
     """Names of other machines of which it remembers something."""
+    brought: Record = field(default_factory=lambda: Record())
+    """What Quai added for all its machines."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What Quai added to the Mac, for all its machines: formulae, casks, and the link of the compose plugin."""
+    """What Quai added to the Mac for a machine: formulae, casks, and the link of the compose plugin.
+
+    Each machine has a file of its own: two of them may be made in one run, of different providers.
+    """
 
     formulae: tuple[str, ...] = ()
     casks: tuple[str, ...] = ()
@@ -191,14 +196,29 @@ class Record:
     @staticmethod
     def of(file: File) -> Record:
         """Return the record that a file holds."""
-        document: dict[str, Any] = json.loads(file.content) if file.content else {}
-        return Record(tuple(document.get("formulae", ())), tuple(document.get("casks", ())), bool(document.get("link")))
+        return Record.together([json.loads(file.content)] if file.content else [])
+
+    @staticmethod
+    def together(documents: Sequence[Mapping[str, Any]]) -> Record:
+        """Return the records of these documents as one."""
+        formulae, casks = (
+            tuple(dict.fromkeys(each for document in documents for each in document[key]))
+            for key in ("formulae", "casks")
+        )
+        return Record(formulae, casks, any(document["link"] for document in documents))
 
     def text(self) -> str:
         """Return the record as the text of its file."""
         about = "Written by Quai (role docker_machine): what it added to this Mac, so that it can be undone."
         document = {"about": about, "formulae": self.formulae, "casks": self.casks, "link": self.link}
         return json.dumps(document, indent=2) + "\n"
+
+
+# A JSON array of them all.
+_RECORDS = """\
+printf '['; comma=
+for each in "$HOME"/.quai/homebrew/*.json; do [ ! -e "$each" ] || { printf %s "$comma"; cat "$each"; comma=,; }; done
+printf ']'"""
 
 
 def read_side(provider: Provider, name: str) -> dict[str, str]:
@@ -208,7 +228,7 @@ def read_side(provider: Provider, name: str) -> dict[str, str]:
         "env.sh": (f"$HOME/.quai/machines/{name}/env.sh",),
         "env.fish": (f"$HOME/.quai/machines/{name}/env.fish",),
         "created": (f"$HOME/.quai/machines/{name}/created",),
-        "record": ("$HOME/.quai/homebrew.json",),
+        "record": (f"$HOME/.quai/homebrew/{name}.json",),
     }
     context = provider.context(name)
     kept = f'"${{DOCKER_CONFIG:-$HOME/.docker}}"/contexts/tls/{hashlib.sha256(context.encode()).hexdigest()}/docker'
@@ -221,6 +241,7 @@ def read_side(provider: Provider, name: str) -> dict[str, str]:
         "compose": "docker compose version",
         "plugin": 'brew=$(command -v brew) && [ -x "${brew%/bin/brew}/opt/docker-compose/bin/docker-compose" ]',
         "machines": 'for each in "$HOME"/.quai/machines/*/; do [ ! -d "$each" ] || basename "$each"; done',
+        "records": _RECORDS,
     }
 
 
@@ -247,6 +268,7 @@ def side_of(answers: Mapping[str, Answer], name: str) -> Side:
         plugin=answers["plugin"].ok,
         known=name in answers["machines"].stdout.split(),
         others=tuple(each for each in answers["machines"].stdout.split() if each != name),
+        brought=Record.together(json.loads(answers["records"].stdout)),
     )
 
 

@@ -149,7 +149,7 @@ def side(**changes: Any) -> Side:
         "env.sh": f"{HOME}/env.sh",
         "env.fish": f"{HOME}/env.fish",
         "created": f"{HOME}/created",
-        "record": "/Users/reader/.quai/homebrew.json",
+        "record": "/Users/reader/.quai/homebrew/dev.json",
     }
     contents = changes.pop("contents", {})
     files = {what: File(path, contents.get(what)) for what, path in paths.items()}
@@ -436,6 +436,16 @@ def test_the_record_survives_its_file() -> None:
     record = Record(("docker-machine",), ("docker-desktop",), link=True)
     assert Record.of(File("x", record.text().encode())) == record
     assert Record.of(File("x")) == Record()
+
+
+def test_what_was_brought_for_any_machine_is_one_record(tmp_path: Path) -> None:
+    records = tmp_path / ".quai/homebrew"
+    records.mkdir(parents=True)
+    (records / "dev.json").write_text(Record(("docker-machine", "docker"), link=True).text())
+    (records / "test.json").write_text(Record(("colima", "docker"), ("docker-desktop",)).text())
+    found = read(tmp_path)
+    assert Record.of(found.files["record"]) == Record(("docker-machine", "docker"), link=True)
+    assert found.brought == Record(("docker-machine", "docker", "colima"), ("docker-desktop",), link=True)
 
 
 # --- by a real shell --------------------------------------------------------------------------------------------------
