@@ -161,28 +161,6 @@ class File:
 
 
 @dataclass(frozen=True)
-class Side:
-    """What of the Mac's side was read."""
-
-    files: Mapping[str, File] = field(default_factory=dict)
-    """By what each is: the shells' names, `env.sh`, `env.fish`, `record`, `created`."""
-    context: Mapping[str, Any] | None = None
-    """The document of the machine's docker context."""
-    certificates: tuple[str, str] = ("", "")
-    """Checksums of the client's certificates: the machine's own, the context's."""
-    compose: bool = False
-    """`docker compose` works."""
-    plugin: bool = False
-    """Homebrew has its plugin, seen by docker or not."""
-    known: bool = False
-    """Quai remembers something of this machine."""
-    others: tuple[str, ...] = ()
-    """Names of other machines of which it remembers something."""
-    brought: Record = field(default_factory=lambda: Record())
-    """What Quai added for all its machines."""
-
-
-@dataclass(frozen=True)
 class Record:
     """What Quai added to the Mac for a machine: formulae, casks, and the link of the compose plugin.
 
@@ -212,6 +190,28 @@ class Record:
         about = "Written by Quai (role docker_machine): what it added to this Mac, so that it can be undone."
         document = {"about": about, "formulae": self.formulae, "casks": self.casks, "link": self.link}
         return json.dumps(document, indent=2) + "\n"
+
+
+@dataclass(frozen=True)
+class Side:
+    """What of the Mac's side was read."""
+
+    files: Mapping[str, File] = field(default_factory=dict)
+    """By what each is: the shells' names, `env.sh`, `env.fish`, `record`, `created`."""
+    context: Mapping[str, Any] | None = None
+    """The document of the machine's docker context."""
+    certificates: tuple[str, str] = ("", "")
+    """Checksums of the client's certificates: the machine's own, the context's."""
+    compose: bool = False
+    """`docker compose` works."""
+    plugin: bool = False
+    """Homebrew has its plugin, seen by docker or not."""
+    known: bool = False
+    """Quai remembers something of this machine."""
+    others: tuple[str, ...] = ()
+    """Names of other machines of which it remembers something."""
+    brought: Record = Record()
+    """What Quai added for all its machines."""
 
 
 # A JSON array of them all.
