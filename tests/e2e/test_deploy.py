@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -103,6 +104,29 @@ def test_application_that_answers_500_is_refused(context: Path) -> None:
     done = site("-e", f"myapp_context={context}", "-e", "app_web_health_timeout_seconds=3", check=False)
     assert done.returncode != 0
     assert "out of order" in done.stdout
+    assert page() == HELLO
+
+
+@pytest.mark.usefixtures("deployed")
+def test_page_without_the_expected_text_is_refused(context: Path) -> None:
+    source = context / "myapp.py"
+    source.write_text(source.read_text().replace("Hello World!", "Oops"))
+    arguments = ("-e", f"myapp_context={context}", "-e", "app_web_health_timeout_seconds=3")
+    done = site(*arguments, "-e", json.dumps({"myapp_expect": "Hello World"}), check=False)
+    assert done.returncode != 0
+    assert "the page does not contain 'Hello World' (myapp_expect)" in " ".join(done.stdout.split())
+    assert "the one before serves on" in done.stdout
+    assert page() == HELLO
+
+
+@pytest.mark.usefixtures("deployed")
+def test_removal_is_predicted_and_predicting_it_changes_nothing() -> None:
+    before = host_state()
+    done = playbook("teardown", "--check", "--diff", "-e", "teardown_data=myapp_data", "-e", "teardown_engine=docker")
+    assert changes(done) > 0
+    for step in ("remove web", "remove the volume container myapp_data", "destroy the data in /var/lib/myapp/data"):
+        assert step in done.stdout
+    assert host_state() == before
     assert page() == HELLO
 
 

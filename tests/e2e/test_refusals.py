@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import docker, host_state, page, playbook, run, site
+from tests.e2e.conftest import changes, docker, host_state, page, playbook, run, site
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("deployed")
         ("myapp_runtime=python4", ["python4", "python3, python2"]),
         ("myapp_base_source=magic", ["magic", "auto, pull, debian"]),
         ("myapp_memory=lots", ["lots", "512m"]),
+        ("myapp_health_path=nope", ["'nope'", "begins with /"]),
         ("app_web_container_port=70000", ["70000", "app_web_container_port"]),
         ("myapp_context=/no/such/context", ["/no/such/context", "not a directory"]),
         ("myapp_context=/usr/share", ["/usr/share", "no Dockerfile"]),
@@ -45,6 +46,24 @@ def test_refused_by_name(argument: str, named: list[str]) -> None:
         assert words in done.stdout, done.stdout
     assert host_state() == before
     assert page()[0] == 200
+
+
+def test_data_made_by_hand(tmp_path: Path) -> None:
+    """A directory that somebody filled is shown and left alone, before an engine or an image is touched."""
+    (tmp_path / "ledger").write_text("1\n")
+    tmp_path.chmod(0o755)
+    before = host_state()
+    done = site("-e", f"myapp_data_directory={tmp_path}", "-e", "app_data_name=other", check=False)
+    assert f"{tmp_path} belongs to 0:0 and holds ledger" in " ".join(done.stdout.split())
+    assert changes(done) == 0
+    assert host_state() == before
+    assert (tmp_path / "ledger").stat().st_uid == 0
+
+
+def test_an_inventory_that_is_not_there() -> None:
+    done = site("-i", "nosuch.yml", check=False)
+    assert done.returncode != 0
+    assert "nosuch.yml" in done.stdout
 
 
 def test_all_problems_at_once() -> None:

@@ -16,9 +16,13 @@ from ansible_collections.quai.engine.plugins.plugin_utils.engine import (
     VERSION_UNLESS_OK,
     engine_answers,
 )
-from ansible_collections.quai.engine.plugins.plugin_utils.space import free_space, space_problem
+from ansible_collections.quai.engine.plugins.plugin_utils.space import (
+    free_space,
+    space_problem,
+    taken_apart,
+    what_is_there,
+)
 
-_DIRECTORY = '[ ! -e "$1" ] || { stat -c "%u:%g %a %F" "$1"; ls -A "$1" | wc -l; }'
 # `docker cp` reads what the engine keeps, and starts nothing. The first entry of its tar is the directory itself: mode,
 # uid and gid stand in octal digits at byte 100. More than that of it, which may be long, is not read.
 _VOLUME = """\
@@ -33,15 +37,6 @@ helper=$(docker create --name "$1-helper-$$" --label "$4=$1" --network none -v "
 set -- "$helper" "$2" "$3"
 {_VOLUME}"""
 _NO_FILE = re.compile("Could not find the file|No such container:path")
-
-
-def _taken_apart(directory: Answer) -> tuple[str, str, str, int]:
-    """Return owner, mode, kind and number of entries that `_DIRECTORY` printed; of one that is not there, it is empty."""
-    lines = directory.stdout.splitlines()
-    if len(lines) < 2:
-        return "", "", "directory", 0
-    owner, mode, kind = lines[0].split(" ", 2)
-    return owner, mode, kind, int(lines[1] or 0)
 
 
 class ActionModule(QuaiAction):
@@ -76,6 +71,9 @@ class ActionModule(QuaiAction):
         if answers_here:
             self._refuse_unlisted(answers["containers"])
         actual = self._actual(answers, wanted, args["consumers"])
+        if self._task.check_mode:
+            there = tuple(each for each in actual.consumers if each.name not in args["gone"])
+            actual = replace(actual, consumers=there)
         if is_old(state.engine_version(answers["version"].stdout)):
             wanted, recorded = self._on_old_engine(answers, wanted, actual.container, adopt=present)
             answers |= self.read(self._of_the_directory(wanted))
@@ -121,14 +119,14 @@ class ActionModule(QuaiAction):
         )
         recorded = more["recorded"].stdout.strip()
         wanted = replace(wanted, directory=more["real"].stdout.strip() or wanted.directory)
-        entries = _taken_apart(answers["directory"])[3] if "directory" in answers else 0
+        entries = taken_apart(answers["directory"])[3] if "directory" in answers else 0
         return planning.on_old_engine(wanted, container, recorded, entries, adopt=adopt), recorded
 
     @staticmethod
     def _of_the_directory(wanted: planning.Wanted) -> dict[str, str]:
         return {
             "here": HERE,
-            "directory": quote(["sh", "-c", _DIRECTORY, "sh", wanted.directory]),
+            "directory": what_is_there(wanted.directory),
             "token": quote(["cat", f"{wanted.directory}/{planning.TOKEN_FILE}"]),
             "space": free_space(wanted.directory),
         }
@@ -178,7 +176,7 @@ class ActionModule(QuaiAction):
                 "The data would be where nobody looks for it.",
                 "Leave app_data_directory empty: the engine then keeps the data in a volume of its own.",
             )
-        owner, mode, kind, entries = _taken_apart(answers["directory"])
+        owner, mode, kind, entries = taken_apart(answers["directory"])
         if kind != "directory":
             raise Refused(
                 f"{wanted.directory} is a {kind}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,20 @@ from ansible.module_utils.common.yaml import yaml_load  # in C, where PyYAML is:
 
 from ansible_collections.quai.engine.plugins.module_utils import inputs, ports
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
 from ansible_collections.quai.engine.plugins.module_utils.plan_release import bytes_of
-from ansible_collections.quai.engine.plugins.module_utils.script import Answer
+from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils import context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
-from ansible_collections.quai.engine.plugins.plugin_utils.space import free_space, space_problem
+from ansible_collections.quai.engine.plugins.plugin_utils.space import (
+    foreign_problem,
+    free_space,
+    space_problem,
+    what_is_there,
+)
+
+# The token of a volume in the directory, the one that the host remembers, or a volume of the engine.
+_OURS = f'[ -e "$1/{TOKEN_FILE}" ] || [ -e "$2/$3" ] || docker volume inspect "$3" >/dev/null 2>&1'
 
 
 class ActionModule(QuaiAction):
@@ -66,6 +76,11 @@ class ActionModule(QuaiAction):
             problems.append(
                 f"{args['address']!r} is no IP address. Set myapp_address to one of the host's, or to 0.0.0.0 for all of them."
             )
+        if not re.fullmatch(r"/[!-~]*", args["health_path"]):
+            problems.append(
+                f"{args['health_path']!r} is no path of a page. Set myapp_health_path to one that begins with / and has "
+                "neither blanks nor accents (%20 and the like stand for them)."
+            )
         try:
             bytes_of(args["memory"])
         except Refused as refusal:
@@ -79,6 +94,8 @@ class ActionModule(QuaiAction):
                 "listening": ports.LISTENING,
                 "publishing": ports.publishing(int(args["port"]), args["container"]),
                 "space": free_space(args["directory"]),
+                "directory": what_is_there(args["directory"]),
+                "ours": quote(["sh", "-c", _OURS, "sh", args["directory"], args["register_directory"], args["data"]]),
             }
         )
         user = answers["user"].stdout.split()
@@ -92,6 +109,7 @@ class ActionModule(QuaiAction):
         problems = self._port(args, answers["listening"], answers["publishing"])
         if args["directory"]:
             problems += space_problem(answers["space"], args["directory"], args["free_mib"])
+            problems += foreign_problem(answers, args["directory"], args["owner"])
         return problems
 
     def _port(self, args: dict[str, Any], listening: Answer, publishing: Answer) -> list[str]:

@@ -22,18 +22,30 @@ SCRATCH = "/var/lib/quai/tmp"
 """Directory of the host for what a container may forget, where the engine cannot keep that in memory."""
 
 # Asked inside the container, by the Python that serves: no tool is needed there or on the host, and no address known.
-PROBE = (
+_GET = (
     "import socket,sys\n"
     "s=socket.create_connection(('127.0.0.1',int(sys.argv[1])),5)\n"
     "s.settimeout(5)\n"
     "s.sendall(('GET '+sys.argv[2]+' HTTP/1.0\\r\\nHost: localhost\\r\\nUser-Agent: quai-health\\r\\n\\r\\n').encode())\n"
     "d=b''\n"
-    "while len(d)<4096:\n"
-    "    c=s.recv(4096)\n"
+    "while len(d)<{most}:\n"
+    "    c=s.recv({most})\n"
     "    if not c: break\n"
     "    d+=c\n"
     "print(d.decode('utf-8','replace')[:600])\n"
-    "sys.exit(0 if d[:5]==b'HTTP/' and d.split()[1:2]==[b'200'] else 1)\n"
+)
+_OK = "d[:5]==b'HTTP/' and d.split()[1:2]==[b'200']"
+
+# The engine's health check: a release is named after it, too, so that another text would replace what serves everywhere.
+PROBE = _GET.format(most=4096) + f"sys.exit(0 if {_OK} else 1)\n"
+
+# What a release must show before it serves: the page has the text that is expected of it.
+PROOF = (
+    _GET.format(most=1 << 20)
+    + f"if not ({_OK}): sys.exit(1)\n"
+    + "e=sys.argv[3]\n"
+    + "w=e if isinstance(e,bytes) else e.encode('utf-8','surrogateescape')\n"
+    + "if w not in d: sys.exit('the page does not contain %r (myapp_expect)'%e)\n"
 )
 
 _PYTHON = 'exec "$(command -v python3 || command -v python)" "$@"'
@@ -80,6 +92,8 @@ class Wanted:
     log_options: Mapping[str, str]
     env: Mapping[str, str]
     health_path: str
+    expect: str
+    """Text that the page must contain before the release serves; the engine's own health check asks for the path only."""
     health_interval: int
     health_timeout: int
     stop_timeout: int
@@ -138,6 +152,10 @@ class Wanted:
     def probe(self) -> list[str]:
         """Return the words that ask the application from inside its container."""
         return ["sh", "-c", _PYTHON, "sh", "-c", PROBE, str(self.container_port), self.health_path]
+
+    def proof(self) -> list[str]:
+        """Return the words that ask it for the page that is expected of it."""
+        return ["sh", "-c", _PYTHON, "sh", "-c", PROOF, str(self.container_port), self.health_path, self.expect]
 
     @property
     def digest(self) -> str:
@@ -205,6 +223,7 @@ def wanted_of(args: Mapping[str, Any], image: Image | None) -> Wanted:
         log_options={key: str(value) for key, value in args["log_options"].items()},
         env={key: str(value) for key, value in args["env"].items()},
         health_path=args["health_path"],
+        expect=args["expect"],
         health_interval=args["health_interval_seconds"],
         health_timeout=args["health_timeout_seconds"],
         stop_timeout=args["stop_timeout_seconds"],
@@ -286,7 +305,7 @@ def _heal(actual: Actual, wanted: Wanted) -> tuple[tuple[Step, ...], Container |
 
 
 def _wait(wanted: Wanted, name: str) -> Step:
-    probe = ["docker", "exec", name, *wanted.probe()]
+    probe = ["docker", "exec", name, *wanted.proof()]
     return step(f"wait until {name} answers", "sh", "-c", _WAIT, "sh", name, str(wanted.health_timeout), *probe)
 
 

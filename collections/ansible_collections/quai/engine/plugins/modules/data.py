@@ -22,6 +22,7 @@ options:
   gid: {type: int, default: 1000, description: "Group of the directory, a numeric group id."}
   register_directory: {type: path, default: /var/lib/quai/volumes, description: "Directory in which the host remembers tokens."}
   consumers: {type: list, elements: str, default: [], description: "Names of containers that use the data."}
+  gone: {type: list, elements: str, default: [], description: "In check mode, names of containers that would be removed by now."}
   free_mib: {type: int, default: 100, description: "Least free space in MiB where the directory is or will be; not asked of the engine's own volume."}
   purge: {type: str, default: "", description: "With state absent, the volume's very name destroys its data."}
 """

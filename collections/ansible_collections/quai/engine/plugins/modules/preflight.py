@@ -17,6 +17,10 @@ options:
   memory: {type: str, default: 512m, description: "Memory limit, a number with b, k, m or g; 0 for none."}
   container: {type: str, required: true, description: "Container that may already hold the port."}
   directory: {type: path, required: true, description: "Directory on the host for the data; empty where the engine keeps it itself."}
+  owner: {type: str, default: "1000:1000", description: "uid:gid that the data belongs to."}
+  data: {type: str, default: myapp_data, description: "Name of the data volume."}
+  register_directory: {type: path, default: /var/lib/quai/volumes, description: "Directory on the host that remembers the volumes."}
+  health_path: {type: str, default: /, description: "Path of the page that must answer."}
   root: {type: bool, default: true, description: "Whether the host is managed as root; an ordinary user needs an engine that is his."}
   free_mib: {type: int, default: 100, description: "Least free space in MiB where the directory is or will be."}
 """

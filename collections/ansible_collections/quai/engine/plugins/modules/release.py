@@ -30,6 +30,7 @@ options:
   log_options: {type: dict, default: {}, description: "Options of the log driver."}
   env: {type: dict, default: {}, description: "Environment of the process."}
   health_path: {type: str, default: /, description: "Path that must answer 200."}
+  expect: {type: str, default: "", description: "Text that the page must contain before a release serves; empty for any page."}
   health_interval_seconds: {type: int, default: 30, description: "Seconds between the engine's health checks."}
   health_timeout_seconds: {type: int, default: 60, description: "Seconds a new release has to answer."}
   stop_timeout_seconds: {type: int, default: 30, description: "Seconds the old release has to finish its requests."}

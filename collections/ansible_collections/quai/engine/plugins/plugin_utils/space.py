@@ -1,6 +1,8 @@
-"""Room for the data: is the place writable, and how much is free there."""
+"""Room for the data: what is there already, is the place writable, and how much is free there."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
 
@@ -72,3 +74,38 @@ def room_problem(answer: Answer, size: int) -> str:
         if free[mounted] < least:
             return f"{mounted} has {free[mounted] >> 20} MiB free, and {least >> 20} MiB are needed to load it."
     return ""
+
+
+_DIRECTORY = '[ ! -e "$1" ] || { stat -c "%u:%g %a %F" "$1"; ls -A "$1" | wc -l; ls -A "$1" | head -n 5; }'
+
+
+def what_is_there(directory: str) -> str:
+    """Return the fragment that tells of a directory: owner, mode and kind, the number of its entries, the first of them."""
+    return quote(["sh", "-c", _DIRECTORY, "sh", directory])
+
+
+def taken_apart(directory: Answer) -> tuple[str, str, str, int]:
+    """Return owner, mode, kind and number of entries that `what_is_there` printed; of one that is not there, it is empty."""
+    lines = directory.stdout.splitlines()
+    if len(lines) < 2:
+        return "", "", "directory", 0
+    owner, mode, kind = lines[0].split(" ", 2)
+    return owner, mode, kind, int(lines[1] or 0)
+
+
+def foreign_problem(answers: Mapping[str, Answer], directory: str, owner: str) -> list[str]:
+    """Return a sentence where the directory holds what nobody gave to the application. owner: uid:gid of its own.
+
+    answers: `directory` of what_is_there; `ours` succeeds where Quai or the engine knows of data in it, or elsewhere.
+    """
+    has, _mode, _kind, entries = taken_apart(answers["directory"])
+    if answers["ours"].ok or not entries or has == owner:
+        return []
+    first = ", ".join(answers["directory"].stdout.splitlines()[2:7])
+    return [
+        (
+            f"The data directory {directory} belongs to {has} and holds {first}{' and more' if entries > 5 else ''}: Quai would "
+            f"give it to {owner} and close it to everybody else. Choose a directory of the application's own "
+            f"(myapp_data_directory); if this is its data, give it over first: chown -R {owner} {directory}"
+        )
+    ]

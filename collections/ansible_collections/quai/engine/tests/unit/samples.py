@@ -103,6 +103,7 @@ RELEASE = plan_release.Wanted(
     log_options={"max-size": "10m"},
     env={"GREETING": "Hello World!"},
     health_path="/",
+    expect="",
     health_interval=30,
     health_timeout=60,
     stop_timeout=30,

@@ -274,7 +274,13 @@ def test_all_that_a_container_is_made_of_names_the_release() -> None:
     assert len(set(digests.values())) == len(CHANGES)
     assert all(len(digest) == 12 for digest in digests.values())
     # What only guides the steps, or is a name for the same image, makes no new release.
-    same: dict[str, object] = {"health_timeout": 5, "image": "web:latest", "token_path": "/x", "token_register": "/y"}
+    same: dict[str, object] = {
+        "expect": "Hello",
+        "health_timeout": 5,
+        "image": "web:latest",
+        "token_path": "/x",
+        "token_register": "/y",
+    }
     assert {but(**{name: value}).digest for name, value in same.items()} == {WANTED.digest}
     everything = {field.name for field in dataclasses.fields(Wanted)}
     assert everything - set(CHANGES) - set(same) == {"name", "data_path", "old", "binds"}
@@ -616,6 +622,17 @@ def test_the_probe_shows_what_was_answered(port: int) -> None:
     assert done.stdout.startswith("HTTP/1.1 200 OK")
     assert "Hello from localhost" in done.stdout
     assert len(done.stdout) < 700
+
+
+@pytest.mark.parametrize("expect", ["", "Hello from localhost", "naïve", "x" * 100_000])
+def test_what_is_expected_of_the_page(port: int, environment: dict[str, str], expect: str) -> None:
+    done = run(but(container_port=port, expect=expect).proof(), environment)
+    if expect in ("", "Hello from localhost"):
+        assert done.returncode == 0, done.stderr
+    else:
+        assert done.returncode == 1
+        assert f"the page does not contain {expect!r} (myapp_expect)" in done.stderr
+    assert run(but(container_port=port, health_path="/503", expect=expect).proof(), environment).returncode == 1
 
 
 @pytest.mark.parametrize("program", ["python3", "python"])

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer
-from ansible_collections.quai.engine.plugins.plugin_utils.space import free_space, space_problem
+from ansible_collections.quai.engine.plugins.plugin_utils.space import (
+    foreign_problem,
+    free_space,
+    space_problem,
+    taken_apart,
+    what_is_there,
+)
 
 HERE_MIB = 1
 
@@ -109,3 +115,38 @@ def test_a_disk_that_is_read_only_even_for_root(small: Path) -> None:
     for directory in (small, small / "data", small / "to come"):
         (sentence,) = problems(directory)
         assert f"cannot be written (file system {small}). Remount it read-write" in sentence
+
+
+# --- what is there already --------------------------------------------------------------------------------------------
+
+ME = f"{os.geteuid()}:{os.getegid()}"
+
+
+def foreign(directory: Path, owner: str, *, ours: bool = False) -> list[str]:
+    """Return what is wrong with a directory that is to be the owner's."""
+    done = subprocess.run(["/bin/sh", "-c", what_is_there(str(directory))], capture_output=True, text=True, check=False)
+    answers = {"directory": Answer(done.returncode, done.stdout, done.stderr), "ours": Answer(0 if ours else 1, "", "")}
+    return foreign_problem(answers, str(directory), owner)
+
+
+def test_what_somebody_keeps_there_is_shown(tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"file {number}").touch()
+    (problem,) = foreign(tmp_path, "1234:1234")
+    assert f"{tmp_path} belongs to {ME} and holds file 0, file 1, file 2, file 3, file 4 and more" in problem
+    assert f"chown -R 1234:1234 {tmp_path}" in problem
+    assert foreign(tmp_path, ME) == []
+    assert foreign(tmp_path, "1234:1234", ours=True) == []
+
+
+def test_a_directory_in_which_nothing_is_may_be_anybodys(tmp_path: Path) -> None:
+    assert foreign(tmp_path, "1234:1234") == []
+    assert foreign(tmp_path / "to come", "1234:1234") == []
+
+
+def test_a_directory_taken_apart(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    (tmp_path / "one").touch()
+    done = subprocess.run(["/bin/sh", "-c", what_is_there(str(tmp_path))], capture_output=True, text=True, check=True)
+    assert taken_apart(Answer(0, done.stdout, "")) == (ME, "750", "directory", 1)
+    assert taken_apart(Answer(0, "", "")) == ("", "", "directory", 0)
