@@ -71,6 +71,8 @@ class ActionModule(QuaiAction):
                 new.write(text)
             Path(new.name).chmod(0o644)
             os.replace(new.name, path)
+            if name != "status_history":
+                display.display(f"wrote {path}")
         except OSError as error:
             raise _unwritable(path, error, name) from error
 

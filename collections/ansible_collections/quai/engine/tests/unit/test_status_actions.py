@@ -219,9 +219,10 @@ def test_one_line_of_json_and_the_same_in_a_file(act: Run, tmp_path: Path, shown
 
 
 @pytest.mark.usefixtures("shown")
-def test_files_are_written_and_runs_remembered(act: Run, tmp_path: Path) -> None:
+def test_files_are_written_and_runs_remembered(act: Run, tmp_path: Path, shown: list[tuple[str, str]]) -> None:
     files = {"report": str(tmp_path / "r.html"), "history": str(tmp_path / "new/directory/h.jsonl")}
     act("status_report", rows=ALL, results=RESULTS, **files)
+    assert [text for text, _color in shown if text.startswith("wrote")] == [f"wrote {tmp_path}/r.html"]
     assert "Data on the volume" not in (tmp_path / "r.html").read_text()
     act("status_report", rows=ALL, results=RESULTS, **files)
     assert len((tmp_path / "new/directory/h.jsonl").read_text().splitlines()) == 6
