@@ -71,7 +71,7 @@ class ActionModule(QuaiAction):
                 new.write(text)
             Path(new.name).chmod(0o644)
             os.replace(new.name, path)
-            if name != "status_history":
+            if name == "status_report":
                 display.display(f"wrote {path}")
         except OSError as error:
             raise _unwritable(path, error, name) from error
