@@ -282,7 +282,9 @@ class ActionModule(QuaiAction):
             {"version": ANY_VERSION, "labelled": labelled_images(args["name"]), "containers": ALL_CONTAINERS}
         )
         engine_answers(answers["version"], self._host, may_be_missing=True, check_mode=self._task.check_mode)
-        in_use = {container.image_id: container.name for container in state.containers(answers["containers"].stdout)}
+        gone = args["gone"] if self._task.check_mode else ()
+        containers = state.containers(answers["containers"].stdout)
+        in_use = {container.image_id: container.name for container in containers if container.name not in gone}
         labelled = state.images(answers["labelled"].stdout)
         if is_old(state.engine_version(answers["version"].stdout)):
             labelled = state.with_names(labelled, self.fragment(NAMES).stdout)

@@ -26,6 +26,7 @@ options:
     {type: str, choices: ["", python3, python2], default: "", description: "Recipe for a base made of Debian packages."}
   base_refresh: {type: bool, default: false, description: "Get the base anew even when one is here."}
   ca_bundle: {type: str, default: "", description: "PEM file on the host that the build trusts; it does not stay in the image."}
+  gone: {type: list, elements: str, default: [], description: "In check mode, names of containers that would be removed by now."}
   keep: {type: int, default: 3, description: "Images of this name that are kept, as a count, besides those in use."}
   or_elsewhere:
     type: str
