@@ -41,7 +41,7 @@ class ActionModule(QuaiAction):
         self._positions: dict[str, logs.Position] = {}
         self._moments: dict[str, str] = {}
         self._shown: dict[str, int] = {}
-        self._span = logs.span(args["since"], args["until"], datetime.datetime.now(datetime.UTC))
+        self._span = logs.span(args["since"], args["up_to"], datetime.datetime.now(datetime.UTC))
         recorded = quote(["cat", f"{args['register']}.path"]) if args["register"] and args["directory"] else "true"
         first = self.read({"version": ANY_VERSION, "recorded": recorded})
         self._old = is_old(state.engine_version(first["version"].stdout))
@@ -139,7 +139,7 @@ class ActionModule(QuaiAction):
             raise Refused(
                 "A number below 0 was given.", "It counts lines or seconds.", "Correct logs_lines or logs_seconds."
             )
-        if args["follow"] and args["until"]:
+        if args["follow"] and args["up_to"]:
             raise Refused(
                 "logs_follow and logs_until were both given.",
                 "What is yet to be logged lies after any end.",

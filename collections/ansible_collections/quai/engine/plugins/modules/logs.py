@@ -16,7 +16,7 @@ options:
   register: {type: path, default: "", description: "File by which the host remembers the data; one of its name and C(.path) may name the directory."}
   lines: {type: int, description: "Last lines of each source, as a count; 100, but no limit with C(since)."}
   since: {type: str, default: "", description: "Leave out lines before it: a number with s, m, h or d, or an ISO time; empty for none."}
-  until: {type: str, default: "", description: "Leave out lines after it; as C(since). Not with C(follow)."}
+  up_to: {type: str, default: "", description: "Leave out lines after it; as C(since). Not with C(follow)."}
   follow: {type: bool, default: false, description: "Go on with what is logged from then on."}
   seconds: {type: int, default: 0, description: "Seconds to follow; 0 until interrupted."}
 """

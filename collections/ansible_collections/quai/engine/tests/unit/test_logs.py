@@ -366,9 +366,9 @@ def test_a_stopped_container_s_data_is_seen_by_one_beside_it(act: Run, guard: Gu
         ({"lines": -1}, "logs_lines"),
         ({"seconds": -1}, "logs_seconds"),
         ({"since": "soon"}, "'soon' is no time"),
-        ({"until": "soon"}, "'soon' is no time"),
-        ({"since": "1h", "until": "2h"}, "logs_until (2h) lies before logs_since (1h)"),
-        ({"until": "1h", "follow": True}, "logs_follow and logs_until"),
+        ({"up_to": "soon"}, "'soon' is no time"),
+        ({"since": "1h", "up_to": "2h"}, "logs_until (2h) lies before logs_since (1h)"),
+        ({"up_to": "1h", "follow": True}, "logs_follow and logs_until"),
     ],
 )
 def test_what_cannot_be_meant(act: Run, guard: Guard, tmp_path: Path, change: dict[str, Any], expected: str) -> None:
@@ -399,10 +399,10 @@ def stamped_log(first: int, count: int) -> str:
         ({"since": "00:05:00"}, None, (300, 3000)),  # in the one before that, which is compressed
         ({"since": "00:00:00"}, None, (0, 3000)),
         ({"since": "00:20:00"}, 7, (2993, 3000)),
-        ({"since": "00:20:00", "until": "00:21:00"}, None, (1200, 1261)),
-        ({"since": "00:20:00", "until": "00:21:00"}, 7, (1254, 1261)),
-        ({"until": "00:21:00"}, None, (1161, 1261)),
-        ({"until": "00:21:00"}, 900, (361, 1261)),
+        ({"since": "00:20:00", "up_to": "00:21:00"}, None, (1200, 1261)),
+        ({"since": "00:20:00", "up_to": "00:21:00"}, 7, (1254, 1261)),
+        ({"up_to": "00:21:00"}, None, (1161, 1261)),
+        ({"up_to": "00:21:00"}, 900, (361, 1261)),
         ({}, None, (2900, 3000)),
         ({}, 300, (2700, 3000)),
         ({}, 2500, (500, 3000)),
@@ -442,7 +442,7 @@ def test_the_output_ends_at_the_moment_too(
     guard.answer("ps *", "c1 web r1\n")
     guard.answer("logs --timestamps --since * --tail all c1", "2026-01-01T00:00:03.5Z 3\n2026-01-01T00:00:04.5Z 4\n")
     guard.answer("logs --timestamps --tail all c1", output)
-    act("logs", until="2026-01-01T00:00:04", **more, **asked(tmp_path))
+    act("logs", up_to="2026-01-01T00:00:04", **more, **asked(tmp_path))
     assert shown == [f"quay1 web r1 | {each}" for each in lines]
 
 
