@@ -51,6 +51,30 @@ def test_lines_and_since(fleet: Fleet) -> None:
     assert shown(fleet.playbook("logs", "-e", "logs_since=2100-01-01")[1]) == []
 
 
+def test_a_span_reaches_into_what_logrotate_made(fleet: Fleet) -> None:
+    fleet.host.shell("apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y logrotate")
+    log = "/var/lib/myapp/data/access.log"
+    rules = "rotate 5\ncompress\ndelaycompress\npostrotate\ndocker kill -s USR1 web\nendscript\n"
+    fleet.host.write("/root/rotation", f"{log} {{\n{rules}}}\n")
+    for mark in ("turned-1", "turned-2", "turned-3"):
+        ask(fleet, mark)
+        assert until(lambda seen=mark: seen in fleet.host.shell(f"cat {log}").stdout)
+        fleet.host.shell("logrotate -f -s /root/rotated /root/rotation")
+        assert until(lambda: fleet.host.shell(f"test -e {log}", check=False).returncode == 0)
+    assert fleet.host.shell(f"ls {log}.1 {log}.2.gz {log}.3.gz").returncode == 0
+    ask(fleet, "turned-4")
+
+    def turned(*arguments: str) -> list[str]:
+        lines = shown(fleet.playbook("logs", *(word for each in arguments for word in ("-e", each)))[1])
+        return [found[0] for line in lines if "access.log | " in line and (found := re.findall(r"turned-\d", line))]
+
+    everything = [f"turned-{number}" for number in range(1, 5)]
+    assert turned("logs_lines=1000") == everything
+    assert turned("logs_since=1h") == everything
+    assert turned("logs_since=1h", "logs_until=30m") == []
+    assert turned("logs_until=2100-01-01", "logs_lines=1000") == everything
+
+
 def test_logs_are_followed_through_a_redeploy_and_a_rotation_until_interrupted(fleet: Fleet, tmp_path: Path) -> None:
     output = tmp_path / "output"
     words = [
@@ -109,6 +133,7 @@ def test_logs_are_followed_through_a_redeploy_and_a_rotation_until_interrupted(f
         ("logs_folow=true", "did you mean logs_follow?"),
         ("logs_lines=some", "logs_lines"),
         ("logs_since=soon", "'soon' is no time"),
+        ("logs_until=soon", "'soon' is no time"),
     ],
 )
 def test_inputs_of_logs_are_refused_by_name(fleet: Fleet, argument: str, named: str) -> None:
@@ -142,11 +167,26 @@ def test_a_command_that_fails_is_named_with_its_exit_code(fleet: Fleet) -> None:
     assert code != 0
     assert {"quay | out", "quay | err"} <= set(said.splitlines())
     assert "ended with exit code 7." in said
-    assert "rc: 7" in said
+    assert "\tquay:  run_exit_code: 7" in said.splitlines()[-3:]
     code, said = fleet.playbook("run", "-e", "run_command=no-such-program --help")
     assert code != 0
     assert "no-such-program --help ended with exit code 127." in said
     assert "run" not in fleet.docker("ps", "-a", "--format", "{{.Names}}")
+
+
+def test_a_command_leaves_no_volume_behind(fleet: Fleet) -> None:
+    """An image may declare one without a name: the command shares that of the container that serves."""
+    fleet.host.shell("printf 'FROM web\\nVOLUME /cache\\n' | docker build -q -t caching -")
+    try:
+        fleet.docker("run", "-d", "--name", "caching", "--volumes-from", "myapp_data", "caching", "sleep", "600")
+        before = fleet.docker("volume", "ls", "-q")
+        code, said = fleet.playbook("run", "-e", "app_web_name=caching", "-e", "run_command='ls -d /cache'")
+        assert code == 0, said
+        assert "quay | /cache" in said.splitlines()
+        assert "\tquay:  run_exit_code: 0" in said.splitlines()[-3:]
+        assert fleet.docker("volume", "ls", "-q") == before
+    finally:
+        fleet.host.shell("docker rm -f -v caching; docker rmi caching")
 
 
 def test_check_mode_only_tells(fleet: Fleet) -> None:

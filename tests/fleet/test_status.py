@@ -203,7 +203,7 @@ def test_a_process_killed_for_want_of_memory_is_a_warning(fleet: Fleet, status: 
     row = status.run()
     assert status.code == 0
     assert (row["state"], row["oom_kills"]) == ("warning", 1)
-    assert "1 processes of web were killed for want of memory (its limit is 512 MiB)" in status.said
+    assert "A process of web was killed for want of memory (its limit is 512 MiB)" in status.said
     assert "0 of 1 hosts ok, 1 with warnings (quay)" in status.last
     fleet.docker("restart", "web")
 

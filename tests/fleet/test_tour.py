@@ -221,7 +221,21 @@ def test_another_language_is_refused(tour: Tour) -> None:
 
 
 def test_check_mode_shows_the_commands(tour: Tour) -> None:
-    steps = shown(tour("--check").stdout)
+    only_shown(tour("--check"))
+
+
+def test_check_mode_on_a_host_without_docker(tmp_path: Path) -> None:
+    with hosts.start("quai-host:trixie", "tour-bare") as host:
+        bare = Tour(host, inventory_of(tmp_path, host))
+        only_shown(bare("--check"))
+        assert host.shell("command -v docker mmdebstrap", check=False).stdout == ""
+        refused = bare(check=False)
+        assert "Run playbooks/hosts.yml" in " ".join(refused.stdout.split())
+
+
+def only_shown(done: subprocess.CompletedProcess[str]) -> None:
+    """Check that all commands were shown and none was run."""
+    steps = shown(done.stdout)
     assert {step.printed for step in steps} == {"(not run in check mode)"}
     assert len(steps) > 25
 
@@ -232,19 +246,6 @@ def test_images_can_be_kept(tour: Tour) -> None:
     tour("--tags", "shell")
     kept = "docker images -q tour-debian | sort -u | xargs docker rmi -f"
     assert "tour-debian:latest" in tour.host.shell(kept).stdout
-
-
-def test_without_any_registry(tmp_path: Path) -> None:
-    with hosts.start("quai-host-docker:trixie", "tour-alone") as host:
-        host.write("/etc/docker/daemon.json", "{}")
-        host.shell("systemctl restart docker")
-        before = state(host)
-        alone = Tour(host, inventory_of(tmp_path, host))
-        steps = shown(alone("--tags", "pull,first_container").stdout)
-        assert state(host) == before
-    assert "Error response from daemon" in printed(steps, "docker pull python:3.13-slim")[0]
-    assert re.search(r"^quai/python3 +debian-trixie ", printed(steps, "docker images")[0], re.MULTILINE)
-    assert "No registry gave hello-world" in printed(steps, "--name tour-hello")[0]
 
 
 MACHINE = """\
@@ -296,7 +297,7 @@ def test_the_engine_of_another_machine(tour: Tour, tmp_path: Path) -> None:
     assert not [step for step in steps if "hostname -I" in step.command]
 
 
-# --- docs/tour.md -----------------------------------------------------------------------------------------------------
+# --- where no registry answers: docs/tour.md, typed, and the whole tour ------------------------------------------------
 
 
 def blocks(document: str) -> list[tuple[str, str]]:
@@ -304,31 +305,36 @@ def blocks(document: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / "docs" / document).read_text(), re.MULTILINE | re.DOTALL)
 
 
+INSTALL, PULL, ALONE, *REST = (text for language, text in blocks("tour.md") if language == "sh")
+
+
 def test_french_readers_type_the_same() -> None:
     assert blocks("tour.fr.md") == blocks("tour.md")
 
 
-def test_what_the_document_has_people_type() -> None:
-    """On a bare Debian. What a reader's network has and this one may lack: Docker Hub, and no authority of its own."""
-    install, pull, *rest = [text for language, text in blocks("tour.md") if language == "sh"]
-    (inside,) = [text for language, text in blocks("tour.md") if not language]
-    with hosts.start("quai-host:bookworm", "tour-reader") as host:
-        host.write("/etc/docker/daemon.json", json.dumps({"registry-mirrors": [settings.REGISTRY_URL]}))
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Host]:
+    """A Debian that a reader has installed Docker on, wherever this machine may get to: no registry answers."""
+    with hosts.start("quai-host:trixie", "tour-reader") as host:
+        host.shell("echo 127.0.0.1 registry-1.docker.io >> /etc/hosts")
         docker("cp", f"{ROOT}/files", f"{host.name}:/root/files")
-        host.shell(f"export DEBIAN_FRONTEND=noninteractive\nset -e\n{install}")
-        host.shell(f"set -e\n{pull}")
-        host.shell(
-            "cd /etc/ssl/certs && printf 'FROM python:3.13-slim\\nCOPY ca-certificates.crt /ca.crt\\nENV PIP_CERT=/ca.crt\\n'"
-            " > /tmp/trusting && tar -chf - ca-certificates.crt -C /tmp trusting |"
-            " docker build -t python:3.13-slim -f trusting - &&"
-            " printf 'FROM python:3.13-slim\\nCMD echo Hello from Docker!\\n' | docker build -t hello-world -"
-        )
-        before = state(host)
-        host.write("/root/typed", "set -ex\ncd /root\n" + "".join(rest))
-        # With a terminal, as `docker run -ti` wants; what is typed inside waits in it.
-        said = host.shell("script -qec 'bash /root/typed' /dev/null", stdin=inside).stdout.replace("\r", "")
-        assert "hello-world:latest" not in state(host)
-        assert set(state(host).splitlines()) < set(before.splitlines())
+        host.shell(f"export DEBIAN_FRONTEND=noninteractive\nset -e\n{INSTALL}")
+        yield host
+
+
+def test_what_the_document_has_people_type(fresh: Host) -> None:
+    refused = fresh.shell(PULL.splitlines()[0], check=False)
+    assert refused.stderr.startswith("Error response from daemon: ")
+    # The archive of the bed is another one, which is named as the document says.
+    named = " /etc/apt/sources.list"
+    fresh.shell("cd\nset -e\n" + ALONE.replace("base.tar\n", f"base.tar{named}\n", 1))
+    assert {"hello-world:latest", "python:3.13-slim"} <= {line.split()[-1] for line in state(fresh).splitlines()}
+    fresh.write("/root/typed", "set -ex\ncd /root\n" + "".join(REST))
+    # With a terminal, as `docker run -ti` wants; what is typed inside waits in it.
+    (inside,) = [text for language, text in blocks("tour.md") if not language]
+    said = fresh.shell("script -qec 'bash /root/typed' /dev/null", stdin=inside).stdout.replace("\r", "")
+    assert [line.split()[-1] for line in state(fresh).splitlines()] == ["python:3.13-slim"]
+    assert "Hello from Docker!" in said
     assert "/proc/1/comm:bash\n" in said
     assert len(re.findall("^Hello World!", said, re.MULTILINE)) == 3
     assert "uid=1000(myuser)" in said
@@ -338,3 +344,18 @@ def test_what_the_document_has_people_type() -> None:
         r"^\+ docker run --name tour-look .*\n\+ docker volume create", said, re.MULTILINE
     )  # lists nothing
     assert re.search(r"^\+ docker run --name tour-read .*\nkept\n", said, re.MULTILINE)
+
+
+def test_the_whole_tour_without_any_registry(fresh: Host, tmp_path: Path) -> None:
+    fresh.shell("docker rmi python:3.13-slim", check=False)  # the reader's
+    before, lists = state(fresh), fresh.shell("ls /var/lib/apt/lists").stdout
+    steps = shown(Tour(fresh, inventory_of(tmp_path, fresh))().stdout)
+    assert state(fresh) == before
+    assert "_Packages" in lists
+    assert fresh.shell("ls /var/lib/apt/lists").stdout == lists
+    assert "Error response from daemon" in printed(steps, "docker pull python:3.13-slim")[0]
+    assert re.search(r"^quai/python3 +debian-trixie ", printed(steps, "docker images")[0], re.MULTILINE)
+    assert "No registry gave hello-world" in printed(steps, "--name tour-hello")[0]
+    assert printed(steps, FETCH) == ["Hello World!"] * 3
+    assert "Shutting down: Master" in printed(steps, "tail -n 3")[1]
+    assert printed(steps, "touch /data/kept")[0].splitlines()[-1] == "kept"

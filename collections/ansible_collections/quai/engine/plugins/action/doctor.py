@@ -8,13 +8,9 @@ import json
 import time
 from typing import Any
 
-from ansible.utils.vars import load_extra_vars
-
-from ansible_collections.quai.engine.plugins.module_utils import diagnose, inputs, questions
+from ansible_collections.quai.engine.plugins.module_utils import diagnose, questions
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, display
-
-VARIABLES = ("doctor_only", "doctor_format", "doctor_strict")
 
 
 class ActionModule(QuaiAction):
@@ -22,7 +18,7 @@ class ActionModule(QuaiAction):
 
     def outcome(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Ask the host once, judge the answers, tell and return what was found."""
-        self._refuse_inputs(args, task_vars)
+        self._refuse_address(args)
         checks = diagnose.chosen(args["only"])
         names = ("address", "port", "container", "data", "path", "directory", "free_mib")
         wanted = questions.Wanted(
@@ -44,9 +40,8 @@ class ActionModule(QuaiAction):
             display.display(diagnose.report(self._host, diagnosis, len(checks)))
         return {"changed": False, **result}
 
-    def _refuse_inputs(self, args: dict[str, Any], task_vars: dict[str, Any]) -> None:
-        for problem in inputs.meant(task_vars, VARIABLES, "doctor_", load_extra_vars(self._loader)):
-            raise Refused(problem, "It would have no effect.", f"The doctor knows {', '.join(VARIABLES)}.")
+    @staticmethod
+    def _refuse_address(args: dict[str, Any]) -> None:
         try:
             ipaddress.ip_address(args["address"])
         except ValueError:

@@ -41,29 +41,28 @@ class ActionModule(QuaiAction):
         self._positions: dict[str, logs.Position] = {}
         self._moments: dict[str, str] = {}
         self._shown: dict[str, int] = {}
-        start = logs.since(args["since"], datetime.datetime.now(datetime.UTC))
+        self._span = logs.span(args["since"], args["up_to"], datetime.datetime.now(datetime.UTC))
         recorded = quote(["cat", f"{args['register']}.path"]) if args["register"] and args["directory"] else "true"
         first = self.read({"version": ANY_VERSION, "recorded": recorded})
         self._old = is_old(state.engine_version(first["version"].stdout))
         # A volume that was there before Quai, on an old engine: see roles/app_data.
         self._directory = first["recorded"].stdout.strip() or args["directory"]
-        count = args["lines"] if args["lines"] is not None else None if start else LINES
+        count = args["lines"] if args["lines"] is not None else None if self._span.start else LINES
+        # No engine ends at a moment: all is asked for where only the last before it are shown.
+        engine_count = None if self._span.end else count
         paths = list(self._files().values())
-        reach = REACH if count is None else count
-        answers = self._read(self._tails(paths, reach, rotated=count is None), start, count)
+        # Without a moment to reach, the count is all that is needed.
+        reach = REACH if count is None or self._span.end else count
+        answers = self._read({path: logs.tail(path, reach) for path in paths}, self._span.start, engine_count)
         read_at = _seconds(answers["now"])
-        while start and count is None and not all(self._reaches(answers, path, reach, start) for path in paths):
+        while lacking := [path for path in paths if not self._suffices(answers[path], reach, count)]:
             reach *= 8
-            answers |= self.read(
-                {path: quote(self._words(words)) for path, words in self._tails(paths, reach, rotated=True).items()}
-            )
+            answers |= self.read({path: quote(self._words(logs.tail(path, reach))) for path in lacking})
         for file, path in self._files().items():
             lines, self._positions[path] = logs.read_tail(answers[path].stdout)
-            if count is None:
-                known = not lines or logs.first_stamp(lines)  # else none can be told to be before it
-                lines = self._before(answers, path, start) + lines if known else lines[-LINES:]
-            self._show(file, logs.not_before(lines, start))
-        self._show_output(answers["output"])
+            known = logs.first_stamp(lines) is not None  # else none can be told to be outside
+            self._show(file, logs.last(logs.within(lines, self._span), count if known or count is not None else LINES))
+        self._show_output(answers["output"], count)
         if answers["output"].stderr and not answers["output"].stdout.strip():
             reason = answers["output"].stderr.splitlines()[-1]
             display.display(
@@ -73,31 +72,15 @@ class ActionModule(QuaiAction):
             self._follow(read_at)
         return {"shown": self._shown}
 
-    @staticmethod
-    def _tails(paths: list[str], count: int, *, rotated: bool) -> dict[str, list[str]]:
-        """Return the words that print the last lines of each file. rotated: and of the one before it."""
-        return {each: logs.tail(each, count) for path in paths for each in ([path, f"{path}.1"] if rotated else [path])}
-
-    @staticmethod
-    def _reaches(answers: Mapping[str, Answer], path: str, count: int, start: datetime.datetime) -> bool:
-        """Return whether as many lines were read as reach back to the moment, or as there are."""
-        for each in (path, f"{path}.1"):
-            lines, _position = logs.read_tail(answers[each].stdout)
-            stamp = logs.first_stamp(lines)
-            if lines and (stamp is None or stamp < start):
-                return True
-            if len(lines) >= count - 1:  # one may be still being written
-                return False
-        return True
-
-    def _before(self, answers: Mapping[str, Answer], path: str, start: datetime.datetime | None) -> list[str]:
-        """Return the lines of the file that was rotated, where the rotation lies after the moment."""
-        lines, position = logs.read_tail(answers[path].stdout)
+    def _suffices(self, answer: Answer, reach: int, count: int | None) -> bool:
+        """Return whether no more lines than these last ones need to be read."""
+        lines, _position = logs.read_tail(answer.stdout)
+        if len(lines) < reach:  # there are no more
+            return True
         stamp = logs.first_stamp(lines)
-        if start is None or (lines and (stamp is None or stamp < start)):
-            return []
-        older, rotated = logs.read_tail(answers[f"{path}.1"].stdout)
-        return older if logs.first_stamp(older) and rotated.inode != position.inode else []
+        if stamp is None or (self._span.start and stamp < self._span.start):
+            return True
+        return count is not None and len(logs.within(lines, self._span)) >= count
 
     def _follow(self, read_at: int) -> None:
         """Read again and again, from when it was read last (seconds, by the host's clock). A new container is read from there too."""
@@ -140,8 +123,9 @@ class ActionModule(QuaiAction):
             if file.startswith(f"{data}/")
         }
 
-    def _show_output(self, answer: Answer) -> None:
-        for found in logs.read_output(answer.stdout):
+    def _show_output(self, answer: Answer, count: int | None = None) -> None:
+        for each in logs.read_output(answer.stdout):
+            found = logs.last_within(each, self._span, count)
             lines, self._moments[found.id] = logs.fresh(found, self._moments.get(found.id, ""))
             self._show(f"{found.name} {found.release}".strip(), lines)
 
@@ -154,6 +138,12 @@ class ActionModule(QuaiAction):
         if (args["lines"] or 0) < 0 or args["seconds"] < 0:
             raise Refused(
                 "A number below 0 was given.", "It counts lines or seconds.", "Correct logs_lines or logs_seconds."
+            )
+        if args["follow"] and args["up_to"]:
+            raise Refused(
+                "logs_follow and logs_until were both given.",
+                "What is yet to be logged lies after any end.",
+                "Leave out one; logs_seconds ends what is followed.",
             )
         hosts, forks = len(task_vars.get("ansible_play_hosts", [])), task_vars.get("ansible_forks") or 1
         if args["follow"] and not args["seconds"] and hosts > forks:

@@ -277,11 +277,12 @@ chmod -R a+rX /usr/local
 EOF_INSIDE
 chroot "$root" sh /tmp/customize
 rm "$root/tmp/customize"
-# The host's: its resolver, its name, its way to the mirror. Docker gives a container its own.
+# The host's: its resolver, its name, its way to the mirror. Docker gives a container its own. (mmdebstrap empties /tmp
+# itself, last: what tells its apt not to work on the host is there.)
 rm -f "$root/etc/resolv.conf" "$root/etc/hostname" "$root/etc/apt/apt.conf.d/99mmdebstrap"
 sed -i -E 's#(://)[^/@ ]*@#\1#' "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/* 2>/dev/null || :
 for left in 'var/lib/apt/lists/*' 'var/cache/apt/*' 'var/cache/debconf/*-old' 'var/lib/dpkg/*-old' 'var/log/*' \
-    root/.cache 'tmp/*'; do
+    root/.cache; do
     # shellcheck disable=SC2086 # patterns
     (cd "$root" && rm -rf $left)
 done

@@ -12,18 +12,42 @@ import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.module_utils.state import moment
 
+T = TypeVar("T")
+
 PIECE = 1 << 20
 """Bytes of a file that one read brings at most."""
 
-# Input: file, number of lines. Its inode and size, and the last lines before that size.
+# Input: file, number of lines. Its inode and size; then its last lines before that size and, where it has fewer, the last
+# of those rotated before it (FILE.1, FILE.2.gz, ...): a line of base64 a file, the latest first. Of the file itself it is
+# one more, which may be still being written.
 _TAIL = """\
-[ -e "$1" ] || exit 0
-stat -c '%i %s' "$1" | { read -r inode size; echo "$inode $size"; head -c "$size" "$1" | tail -n "$2" | base64; }
+file=$1 left=$2 next=1
+pack() { base64 | tr -d '\\n'; echo; }
+[ -e "$file" ] || { file=$1.1 next=2; } # moved away, and not there anew
+[ -e "$file" ] || exit 0
+stat -c '%i %s' "$file" | {
+    read -r inode size
+    echo "$inode $size"
+    head -c "$size" "$file" | tail -n "$((left + 1))" | pack
+    left=$((left - $(head -c "$size" "$file" | wc -l)))
+    seen=" $inode "
+    while [ "$left" -gt 0 ]; do
+        file=$1.$next print=cat
+        [ -e "$file" ] || { file=$file.gz print='gzip -dc'; }
+        inode=$(stat -c %i "$file" 2>/dev/null) || break
+        next=$((next + 1))
+        case $seen in *" $inode "*) continue ;; esac # rotated since it was read
+        seen="$seen$inode "
+        $print "$file" | tail -n "$left" | pack
+        left=$((left - $($print "$file" | wc -l)))
+    done
+}
 """
 # Input: file, inode and offset of the last read, bytes at most. What a rotation moved to FILE.1 is read to its end first.
 _MORE = """\
@@ -83,7 +107,7 @@ class Output:
 
 
 def tail(path: str, count: int) -> list[str]:
-    """Return the words that print a file's position and its last lines."""
+    """Return the words that print a file's position and its last lines, those of the files rotated before it included."""
     return ["sh", "-c", _TAIL, "sh", path, str(count)]
 
 
@@ -104,11 +128,18 @@ def old_output(label: str, name: str, since: datetime.datetime | None, count: in
 
 
 def read_tail(text: str) -> tuple[list[str], Position]:
-    """Return the lines that `tail` printed, and where to go on. A last line without its end is left for the next read."""
-    head, body = _taken(text)
-    if head is None:
+    """Return the lines that `tail` printed, one more than asked for or not, and where to go on.
+
+    A last line without its end is left for the next read.
+    """
+    first, _newline, packed = text.partition("\n")
+    head, pieces = _position(first), [_decoded(each) for each in packed.splitlines()]
+    if head is None or None in pieces:
         return [], Position()
-    lines, rest = _whole(body)
+    latest, *older = [piece or b"" for piece in pieces] or [b""]
+    # A rotated file may have been cut within a line: it does not go on in the next one.
+    before = b"".join(piece if piece.endswith(b"\n") or not piece else piece + b"\n" for piece in reversed(older))
+    lines, rest = _whole(before + latest)
     return lines, Position(head.inode, head.offset - len(rest))
 
 
@@ -147,7 +178,7 @@ def _order(stamp: str) -> tuple[str, str]:
     return seconds, fraction.ljust(9, "0")
 
 
-# --- since ------------------------------------------------------------------------------------------------------------
+# --- a span of time ---------------------------------------------------------------------------------------------------
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _STAMPS = (
@@ -157,8 +188,28 @@ _STAMPS = (
 """How gunicorn writes the time in its own log, and in the access log."""
 
 
-def since(text: str, now: datetime.datetime) -> datetime.datetime | None:
-    """Return the moment that `1h`, `30m` or an ISO time means; None for an empty text. Raises Refused for anything else."""
+@dataclass(frozen=True)
+class Span:
+    """What is shown: lines from a moment on, up to another one; None where there is no such limit."""
+
+    start: datetime.datetime | None = None
+    end: datetime.datetime | None = None
+
+
+def span(since: str, until: str, now: datetime.datetime) -> Span:
+    """Return the span that logs_since and logs_until mean. Raises Refused for what is no time, or no span."""
+    start, end = _moment_of(since, "logs_since", now), _moment_of(until, "logs_until", now)
+    if start and end and end < start:
+        raise Refused(
+            f"logs_until ({until}) lies before logs_since ({since}).",
+            "Nothing was logged in between.",
+            "Exchange them, or correct one.",
+        )
+    return Span(start, end)
+
+
+def _moment_of(text: str, name: str, now: datetime.datetime) -> datetime.datetime | None:
+    """Return the moment that `1h`, `30m` or an ISO time means; None for an empty text."""
     if not text:
         return None
     if match := re.fullmatch(r"(\d+)([smhd])", text):
@@ -168,22 +219,38 @@ def since(text: str, now: datetime.datetime) -> datetime.datetime | None:
     except ValueError:
         raise Refused(
             f"{text!r} is no time.",
-            "Lines before it are left out.",
-            "Set logs_since to a number with s, m, h or d, such as 1h, or to a time such as 2026-11-24T06:00:00+00:00.",
+            "Lines before logs_since and after logs_until are left out.",
+            f"Set {name} to a number with s, m, h or d, such as 1h, or to a time such as 2026-11-24T06:00:00+00:00.",
         ) from None
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 
-def not_before(lines: Sequence[str], start: datetime.datetime | None) -> list[str]:
-    """Return the lines from the moment on. One without a time of its own (a traceback) belongs to the line before it.
+def within(lines: Sequence[str], wanted: Span) -> list[str]:
+    """Return the lines of the span. One without a time of its own (a traceback) belongs to the line before it.
 
     Where no line has a time that is known here, none can be left out.
     """
     stamps = [_stamp(line) for line in lines]
-    if start is None or not any(stamps):
+    if not any(stamps):
         return list(lines)
-    first = next((at for at, stamp in enumerate(stamps) if stamp and stamp >= start), len(lines))
-    return list(lines[first:])
+    first, last = 0, len(lines)
+    if wanted.start:
+        first = next((at for at, stamp in enumerate(stamps) if stamp and stamp >= wanted.start), last)
+    if wanted.end:
+        kept = max((at for at, stamp in enumerate(stamps) if stamp and stamp <= wanted.end), default=-1)
+        last = next((at for at in range(kept + 1, last) if stamps[at]), last) if kept >= 0 else 0
+    return list(lines[first:last])
+
+
+def last_within(found: Output, wanted: Span, count: int | None) -> Output:
+    """Return the same output with the last lines up to the end of the span only; the engine itself knows `--since`."""
+    lines = [line for line in found.lines if not (wanted.end and (at := moment(line[0])) and at > wanted.end)]
+    return replace(found, lines=tuple(last(lines, count)))
+
+
+def last(lines: Sequence[T], count: int | None) -> list[T]:
+    """Return the last ones; None for all."""
+    return list(lines if count is None else lines[max(0, len(lines) - count) :])
 
 
 def first_stamp(lines: Sequence[str]) -> datetime.datetime | None:
@@ -205,10 +272,14 @@ def _stamp(line: str) -> datetime.datetime | None:
 
 
 def _taken(text: str) -> tuple[Position | None, bytes]:
-    head, _newline, body = text.partition("\n")
-    match = re.fullmatch(r"(\d+) (\d+)", head.strip())
-    decoded = _decoded(body)
-    return (Position(int(match[1]), int(match[2])), decoded) if match and decoded is not None else (None, b"")
+    first, _newline, body = text.partition("\n")
+    head, decoded = _position(first), _decoded(body)
+    return (head, decoded) if head is not None and decoded is not None else (None, b"")
+
+
+def _position(text: str) -> Position | None:
+    match = re.fullmatch(r"(\d+) (\d+)", text.strip())
+    return Position(int(match[1]), int(match[2])) if match else None
 
 
 def _decoded(text: str) -> bytes | None:

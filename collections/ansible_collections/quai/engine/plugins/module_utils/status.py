@@ -166,7 +166,8 @@ def _of_the_container(seen: Seen) -> Iterator[Finding]:
     kills = max(seen.oom_kills or 0, int(container.oom_killed))
     if container.running and kills:
         limit = f"its limit is {size(container.memory)}" if container.memory else "it has no limit of its own"
-        yield Finding("warning", f"{kills} processes of {name} were killed for want of memory ({limit}).")
+        killed = f"A process of {name} was" if kills == 1 else f"{kills} processes of {name} were"
+        yield Finding("warning", f"{killed} killed for want of memory ({limit}).")
 
 
 def _young(seen: Seen, container: Container) -> bool:

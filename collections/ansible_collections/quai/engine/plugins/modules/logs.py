@@ -5,8 +5,8 @@ module: logs
 short_description: Show what the application logged, and follow it
 description:
   - The log files on the data volume, which span releases, and what the engine keeps of the output of the application's
-    containers, retained ones included. With C(since) and no C(lines), a file is read as far back as that, into C(FILE.1)
-    where it was rotated meanwhile. A line is shown as C(HOST SOURCE | line) while it is read.
+    containers, retained ones included. A file is read as far back as the count or the span needs, into those that were
+    rotated (C(FILE.1), C(FILE.2.gz), ...). A line is shown as C(HOST SOURCE | line) while it is read.
 author: Quai
 options:
   name: {type: str, required: true, description: "Name of the container that serves."}
@@ -16,6 +16,7 @@ options:
   register: {type: path, default: "", description: "File by which the host remembers the data; one of its name and C(.path) may name the directory."}
   lines: {type: int, description: "Last lines of each source, as a count; 100, but no limit with C(since)."}
   since: {type: str, default: "", description: "Leave out lines before it: a number with s, m, h or d, or an ISO time; empty for none."}
+  up_to: {type: str, default: "", description: "Leave out lines after it; as C(since). Not with C(follow)."}
   follow: {type: bool, default: false, description: "Go on with what is logged from then on."}
   seconds: {type: int, default: 0, description: "Seconds to follow; 0 until interrupted."}
 """

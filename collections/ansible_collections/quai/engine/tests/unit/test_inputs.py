@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.quai.engine.plugins.action import inputs as inputs_action
 from ansible_collections.quai.engine.plugins.module_utils.inputs import meant, strangers, unfit
+from ansible_collections.quai.engine.tests.unit.harness import Run
 
 KNOWN = ["myapp_port", "myapp_address", "app_web_name", "app_web_workers", "app_data_directory"]
 PREFIXES = ["myapp_", "app_web_", "app_data_"]
@@ -151,3 +155,97 @@ def test_a_value_that_cannot_be_worked_out_is_told_too() -> None:
     first, second = unfit(OPTIONS, value_of, ["port", "runtime"])
     assert first == "port cannot be worked out: 'myapp_prot' is undefined"
     assert second.startswith("runtime is 'python4'")
+
+
+# --- the playbooks ----------------------------------------------------------------------------------------------------
+
+PLAYBOOKS = Path(__file__).parents[6] / "playbooks"
+
+
+def inputs_of(playbook: str) -> dict[str, Any]:
+    """Return the arguments of a playbook's guard, which is its first task."""
+    (play,) = DataLoader().load_from_file(str(PLAYBOOKS / f"{playbook}.yml"))
+    guard = play["tasks"][0]
+    assert guard["run_once"]
+    return dict(guard["quai.engine.inputs"])
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What is given with -e."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(inputs_action, "load_extra_vars", lambda _loader: given)
+    return given
+
+
+@pytest.mark.parametrize(
+    ("playbook", "given", "told"),
+    [
+        ("bundle", {"bundle_realease": "trixie"}, "bundle_realease; did you mean bundle_release?"),
+        ("bundle", {"bundle_fiel": "x.tar"}, "bundle_fiel; did you mean bundle_file?"),
+        ("doctor", {"doctor_onyl": "disk"}, "doctor_onyl; did you mean doctor_only?"),
+        ("doctor", {"doctor_strict": "maybe"}, "doctor_strict is 'maybe': "),
+        ("doctor", {"doctor_format": "xml"}, "doctor_format must be one of: text, json"),
+        ("doctor", {"doctor_only": {"disk": True}}, "doctor_only is a dict: it must be of type list"),
+        ("logs", {"logs_untill": "1h"}, "logs_untill; did you mean logs_until?"),
+        ("logs", {"logs_lines": "some"}, "logs_lines is 'some': "),
+        ("logs", {"logs_seconds": "1m"}, "logs_seconds is '1m': "),
+        ("logs", {"logs_follow": "perhaps"}, "logs_follow is 'perhaps': "),
+        ("run", {"run_comand": "ls"}, "run_comand; did you mean run_command?"),
+        ("status", {"status_fromat": "json"}, "status_fromat; did you mean status_format?"),
+        ("status", {"status_format": "xml"}, "status_format must be one of: text, json"),
+        ("tour", {"tour_langauge": "fr"}, "tour_langauge; did you mean tour_language?"),
+        ("tour", {"tour_language": "de"}, "tour_language must be one of: en, fr"),
+        ("tour", {"tour_port": "high"}, "tour_port is 'high': "),
+        ("tour", {"tour_keep": "perhaps"}, "tour_keep is 'perhaps': "),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(
+    act: Run, typed: dict[str, Any], playbook: str, given: dict[str, Any], told: str
+) -> None:
+    for typed_too in ({}, given):  # in an inventory, and with -e
+        typed.update(typed_too)
+        result = act("inputs", variables={"other": 1, **given}, **inputs_of(playbook))
+        assert result["failed"]
+        assert result["msg"].startswith("Nothing was done. ")
+        assert told in result["msg"]
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "bundle": {"bundle_release": "trixie", "bundle_file": "~/x.tar", "bundle_builder": "one.example.org"},
+    "doctor": {"doctor_only": "disk,dns", "doctor_format": "json", "doctor_strict": "true"},
+    "logs": {
+        "logs_lines": "7",
+        "logs_since": "1h",
+        "logs_until": "30m",
+        "logs_follow": "true",
+        "logs_seconds": "60",
+        "logs_base": "/srv",
+    },
+    "run": {"run_command": ["ls", "-l"]},
+    "status": {"status_format": "json", "status_file": "x", "status_report": "x", "status_history": "", "status_zz": 1},
+    "tour": {"tour_language": "fr", "tour_port": "8100", "tour_keep": "true"},
+}
+
+
+@pytest.mark.usefixtures("typed")
+@pytest.mark.parametrize("playbook", GOOD)
+def test_what_can_be_meant_is_taken(act: Run, playbook: str) -> None:
+    """A site's own variables too, which share a prefix."""
+    assert not act("inputs", variables=GOOD[playbook], **inputs_of(playbook)).get("failed")
+
+
+@pytest.mark.parametrize("playbook", GOOD)
+def test_what_is_typed_is_meant(act: Run, typed: dict[str, Any], playbook: str) -> None:
+    typed[f"{playbook}_zzzzzz"] = "/srv"
+    result = act("inputs", variables=typed, **inputs_of(playbook))
+    assert f"There is no variable {playbook}_zzzzzz. " in result["msg"]
+
+
+@pytest.mark.parametrize("playbook", GOOD)
+def test_the_guard_knows_every_input(playbook: str) -> None:
+    expressions = "".join(
+        re.findall(r"{{.*?}}", (PLAYBOOKS / f"{playbook}.yml").read_text(encoding="utf-8"), re.DOTALL)
+    )
+    assert set(inputs_of(playbook)["options"]) == set(re.findall(rf"(?<![\w.]){playbook}_\w+", expressions))
+    assert set(inputs_of(playbook)["options"]) == set(GOOD[playbook]) - {"logs_base", "status_zz"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import gzip
 import subprocess
 import threading
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from ansible_collections.quai.engine.plugins.action import logs as logs_action
 from ansible_collections.quai.engine.plugins.module_utils import logs
-from ansible_collections.quai.engine.plugins.module_utils.logs import Position
+from ansible_collections.quai.engine.plugins.module_utils.logs import Position, Span
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.module_utils.script import printable
 from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
@@ -30,7 +31,8 @@ class Reader:
 
     def __init__(self, path: Path, lines: int = 100) -> None:
         self.path = path
-        self.first, self.position = logs.read_tail(ran(logs.tail(str(path), lines)))
+        read, self.position = logs.read_tail(ran(logs.tail(str(path), lines)))
+        self.first = logs.last(read, lines)
 
     def more(self) -> list[str]:
         """Return what came since the last read."""
@@ -58,6 +60,54 @@ def test_the_last_lines(log: Path, count: int, lines: list[str]) -> None:
     assert reader.first == lines
     assert reader.position == Position(log.stat().st_ino, 14)
     assert reader.more() == []
+
+
+def rotate(log: Path) -> None:
+    """Rotate as logrotate does, with delaycompress: FILE.1, FILE.2.gz, FILE.3.gz."""
+    for number in (3, 2):
+        if (older := Path(f"{log}.{number}.gz")).exists():
+            older.rename(f"{log}.{number + 1}.gz")
+    if (latest := Path(f"{log}.1")).exists():
+        Path(f"{log}.2.gz").write_bytes(gzip.compress(latest.read_bytes()))
+        latest.unlink()
+    log.rename(latest)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20])
+@pytest.mark.parametrize("new", ["", "8\n", "8\n9"])
+def test_the_last_lines_reach_into_the_files_rotated_before(log: Path, count: int, new: str) -> None:
+    for text in ("1\n2\n3\n", "4\n", "5\n6\n7\n"):
+        log.write_text(text)
+        rotate(log)
+    log.write_text(new)
+    reader = Reader(log, count)
+    whole = list("1234567") + [each for each in "8" if each in new]
+    assert reader.first == (whole[-count:] if count else [])
+    assert reader.position == Position(log.stat().st_ino, len("8\n" if new else ""))
+
+
+def test_a_rotated_log_before_the_new_one_is_there(log: Path) -> None:
+    rotate(log)
+    reader = Reader(log)
+    assert reader.first == ["one", "two", "three"]
+    append(Path(f"{log}.1"), "four\n")
+    assert reader.more() == ["four"]
+    log.write_text("new\n")
+    assert reader.more() == ["new"]
+
+
+def test_a_rotated_log_that_was_cut_within_a_line(log: Path) -> None:
+    append(log, "cut of")
+    rotate(log)
+    log.write_text("new\n")
+    assert Reader(log).first == ["one", "two", "three", "cut of", "new"]
+
+
+def test_a_file_under_two_names_is_read_once(log: Path) -> None:
+    """As where it is rotated between two steps of a read."""
+    Path(f"{log}.1").hardlink_to(log)
+    Path(f"{log}.2").write_text("zero\n")
+    assert Reader(log).first == ["zero", "one", "two", "three"]
 
 
 def test_what_is_added_is_read_once(log: Path) -> None:
@@ -177,7 +227,7 @@ def test_the_engine_is_asked_for_the_application_s_containers(guard: Guard) -> N
     ]
 
 
-# --- since ------------------------------------------------------------------------------------------------------------
+# --- a span of time ---------------------------------------------------------------------------------------------------
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 LINES = [
@@ -199,25 +249,56 @@ LINES = [
         ("2026-01-01T01:00:00+01:00", datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)),
     ],
 )
-def test_since(text: str, expected: datetime.datetime | None) -> None:
-    assert logs.since(text, NOW) == expected
+def test_a_moment(text: str, expected: datetime.datetime | None) -> None:
+    assert logs.span(text, "", NOW) == Span(expected)
+    assert logs.span("", text, NOW) == Span(None, expected)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "1 h", "-1h", "h", "1w", "2026-13-01"])
-def test_since_no_time(text: str) -> None:
-    with pytest.raises(Refused, match=f"^'{text}' is no time"):
-        logs.since(text, NOW)
+def test_no_moment(text: str) -> None:
+    with pytest.raises(Refused, match=rf"^'{text}' is no time.*Set logs_since to"):
+        logs.span(text, "", NOW)
+    with pytest.raises(Refused, match=rf"^'{text}' is no time.*Set logs_until to"):
+        logs.span("1h", text, NOW)
 
 
-def test_lines_from_a_moment_on() -> None:
-    assert logs.not_before(LINES, None) == LINES
-    assert logs.not_before(LINES, NOW - datetime.timedelta(hours=1)) == LINES[1:]
-    assert logs.not_before(LINES, NOW - datetime.timedelta(minutes=10)) == LINES[3:]
-    assert logs.not_before(LINES, NOW) == []
-    assert logs.not_before(["no time", '[99/Xyz/2026:05:00:00 +0200] "'], NOW) == [
-        "no time",
-        '[99/Xyz/2026:05:00:00 +0200] "',
-    ]
+@pytest.mark.parametrize(("since", "until"), [("1h", "2h"), ("2026-01-02", "2026-01-01"), ("30m", "2026-01-02")])
+def test_an_end_before_the_beginning(since: str, until: str) -> None:
+    with pytest.raises(Refused, match=rf"^logs_until \({until}\) lies before logs_since \({since}\)\."):
+        logs.span(since, until, NOW)
+    assert logs.span(until, since, NOW)
+    assert logs.span(since, since, NOW)
+
+
+HOURS = datetime.timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        (Span(), LINES),
+        (Span(NOW - HOURS), LINES[1:]),
+        (Span(NOW - HOURS / 6), LINES[3:]),
+        (Span(NOW), []),
+        (Span(None, NOW), LINES),
+        (Span(None, NOW - HOURS / 6), LINES[:3]),  # the traceback belongs to its error
+        (Span(None, NOW - HOURS), LINES[:1]),
+        (Span(None, NOW - 9 * HOURS), []),
+        (Span(NOW - HOURS, NOW - HOURS / 6), LINES[1:3]),
+        (Span(NOW - 2 * HOURS, NOW - HOURS), []),
+        (Span(None, datetime.datetime(2026, 1, 2, 1, tzinfo=datetime.UTC)), LINES[:1]),  # the moment itself is in it
+    ],
+)
+def test_lines_of_a_span(span: Span, expected: list[str]) -> None:
+    assert logs.within(LINES, span) == expected
+    strange = ["no time", '[99/Xyz/2026:05:00:00 +0200] "']
+    assert logs.within(strange, span) == strange
+
+
+def test_a_request_that_took_long_is_not_after_the_end() -> None:
+    """The access log has the time of the request, and is in the order of the answers."""
+    late = [LINES[0], LINES[3], LINES[1]]
+    assert logs.within(late, Span(None, NOW - HOURS / 6)) == late
 
 
 # --- the action -------------------------------------------------------------------------------------------------------
@@ -281,7 +362,14 @@ def test_a_stopped_container_s_data_is_seen_by_one_beside_it(act: Run, guard: Gu
 
 @pytest.mark.parametrize(
     ("change", "expected"),
-    [({"lines": -1}, "logs_lines"), ({"seconds": -1}, "logs_seconds"), ({"since": "soon"}, "'soon' is no time")],
+    [
+        ({"lines": -1}, "logs_lines"),
+        ({"seconds": -1}, "logs_seconds"),
+        ({"since": "soon"}, "'soon' is no time"),
+        ({"up_to": "soon"}, "'soon' is no time"),
+        ({"since": "1h", "up_to": "2h"}, "logs_until (2h) lies before logs_since (1h)"),
+        ({"up_to": "1h", "follow": True}, "logs_follow and logs_until"),
+    ],
 )
 def test_what_cannot_be_meant(act: Run, guard: Guard, tmp_path: Path, change: dict[str, Any], expected: str) -> None:
     result = act("logs", **asked(tmp_path, **change))
@@ -304,14 +392,21 @@ def stamped_log(first: int, count: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("since", "more", "count"),
+    ("span", "lines", "expected"),
     [
-        ("2026-01-02T00:40:00", {}, 600),  # in the file, beyond the last 100 lines
-        ("2026-01-02T00:20:00", {}, 1800),  # in the one before it
-        ("2026-01-01T00:00:00", {}, 3000),
-        ("2026-01-02T00:20:00", {"lines": 7}, 7),
-        ("", {}, 100),
-        ("", {"lines": 300}, 300),
+        ({"since": "00:40:00"}, None, (2400, 3000)),  # in the file, beyond the last 100 lines
+        ({"since": "00:20:00"}, None, (1200, 3000)),  # in the one before it
+        ({"since": "00:05:00"}, None, (300, 3000)),  # in the one before that, which is compressed
+        ({"since": "00:00:00"}, None, (0, 3000)),
+        ({"since": "00:20:00"}, 7, (2993, 3000)),
+        ({"since": "00:20:00", "up_to": "00:21:00"}, None, (1200, 1261)),
+        ({"since": "00:20:00", "up_to": "00:21:00"}, 7, (1254, 1261)),
+        ({"up_to": "00:21:00"}, None, (1161, 1261)),
+        ({"up_to": "00:21:00"}, 900, (361, 1261)),
+        ({}, None, (2900, 3000)),
+        ({}, 300, (2700, 3000)),
+        ({}, 2500, (500, 3000)),
+        ({}, 9999, (0, 3000)),
     ],
 )
 @pytest.mark.parametrize("rotated_at", [1800, 2995, 3000])
@@ -320,21 +415,35 @@ def test_all_of_a_span_is_shown(
     guard: Guard,
     tmp_path: Path,
     shown: list[str],
-    since: str,
-    more: dict[str, Any],
-    count: int,
+    span: dict[str, str],
+    lines: int | None,
+    expected: tuple[int, int],
     rotated_at: int,
 ) -> None:
     guard.answer("version *", "28.5.2\n")
     guard.answer("ps *")
-    (tmp_path / "access.log.1").write_text(stamped_log(0, rotated_at))
+    (tmp_path / "access.log.2.gz").write_bytes(gzip.compress(stamped_log(0, 900).encode()))
+    (tmp_path / "access.log.1").write_text(stamped_log(900, rotated_at - 900))
     (tmp_path / "access.log").write_text(stamped_log(rotated_at, 3000 - rotated_at))
-    act("logs", since=since, **more, **asked(tmp_path))
+    more = {} if lines is None else {"lines": lines}
+    act("logs", **more, **{key: f"2026-01-02T{time}" for key, time in span.items()}, **asked(tmp_path))
     told = [line.partition(" | ")[2] for line in shown]
-    whole = stamped_log(0, 3000).splitlines()
-    if not since or more:  # a count is of the file itself
-        count = min(count, 3000 - rotated_at)
-    assert told == (whole[-count:] if count else [])
+    assert told == stamped_log(0, 3000).splitlines()[slice(*expected)]
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"), [({}, ["2", "3"]), ({"lines": 1}, ["3"]), ({"since": "2026-01-01T00:00:03"}, ["3"])]
+)
+def test_the_output_ends_at_the_moment_too(
+    act: Run, guard: Guard, tmp_path: Path, shown: list[str], more: dict[str, Any], lines: list[str]
+) -> None:
+    output = "".join(f"2026-01-01T00:00:0{second}.5Z {second}\n" for second in range(2, 9))
+    guard.answer("version *", "28.5.2\n")
+    guard.answer("ps *", "c1 web r1\n")
+    guard.answer("logs --timestamps --since * --tail all c1", "2026-01-01T00:00:03.5Z 3\n2026-01-01T00:00:04.5Z 4\n")
+    guard.answer("logs --timestamps --tail all c1", output)
+    act("logs", up_to="2026-01-01T00:00:04", **more, **asked(tmp_path))
+    assert shown == [f"quay1 web r1 | {each}" for each in lines]
 
 
 @pytest.mark.usefixtures("shown")

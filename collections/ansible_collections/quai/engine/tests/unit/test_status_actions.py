@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 from pathlib import Path
@@ -15,7 +14,7 @@ from ansible_collections.quai.engine.plugins.action import status as status_acti
 from ansible_collections.quai.engine.plugins.module_utils import status
 from ansible_collections.quai.engine.plugins.modules.release import DOCUMENTATION
 from ansible_collections.quai.engine.plugins.plugin_utils.base import argument_spec
-from ansible_collections.quai.engine.tests.unit.harness import PLUGINS, Guard, Run
+from ansible_collections.quai.engine.tests.unit.harness import Guard, Run
 from ansible_collections.quai.engine.tests.unit.test_status_table import ROWS
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -243,38 +242,6 @@ def test_a_file_that_cannot_be_written(act: Run, tmp_path: Path, name: str) -> N
     assert result["failed"]
     assert f"{tmp_path}/file/x cannot be written on this machine: " in result["msg"]
     assert f"Set status_{name}" in result["msg"]
-
-
-# --- inputs -----------------------------------------------------------------------------------------------------------
-
-OPTIONS = {"status_format": {"type": "str", "choices": ["text", "json"]}, "status_lines": {"type": "int"}}
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ({}, []),
-        ({"status_format": "json", "status_lines": "3", "other": 1}, []),
-        ({"status_fromat": "json"}, ["There is no variable status_fromat; did you mean status_format?"]),
-        ({"status_directory": "/srv", "status_zz": 1}, []),  # a site's own
-        ({"status_format": "xml", "status_lines": "x"}, ["status_format is 'xml'", "status_lines is 'x'"]),
-    ],
-)
-def test_inputs_are_refused_by_name(act: Run, given: dict[str, Any], told: list[str]) -> None:
-    result = act("inputs", variables=given, prefix="status_", options=OPTIONS)
-    assert bool(result.get("failed")) is bool(told)
-    for words in told:
-        assert words in result["msg"]
-
-
-@pytest.mark.parametrize(("module", "name"), [("inputs", "status_directory"), ("doctor", "doctor_directory")])
-def test_what_is_typed_is_meant(act: Run, monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
-    plugin = importlib.import_module(f"{PLUGINS}.action.{module}")
-    monkeypatch.setattr(plugin, "load_extra_vars", lambda _loader: {name: "/srv"})
-    args: dict[str, Any] = {"prefix": "status_", "options": OPTIONS} if module == "inputs" else {"address": "nowhere"}
-    assert f"There is no variable {name}" in act(module, variables={name: "/srv"}, **args)["msg"]
-    monkeypatch.setattr(plugin, "load_extra_vars", lambda _loader: {})
-    assert name not in act(module, variables={name: "/srv"}, **args).get("msg", "")
 
 
 def test_the_status_compares_with_what_the_images_are_built_from() -> None:
