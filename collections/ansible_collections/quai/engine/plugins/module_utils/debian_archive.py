@@ -147,7 +147,7 @@ for each in {quote(self.keyrings)}; do
 done
 [ $# -gt 0 ] || {{ echo "no keyring is there: "{quote(self.keyrings)} >&2; exit 1; }}
 for suite in {quote(self.suites)}; do
-  list=$(ls {lists}/*_dists_"$suite"_InRelease {lists}/*_dists_"$suite"_Release 2>/dev/null | head -n 1)
+  list=$(find {lists} -name "*_dists_${{suite}}_InRelease" -o -name "*_dists_${{suite}}_Release" | sort | head -n 1)
   [ -f "$list" ] || {{ echo "there is no InRelease of $suite" >&2; exit 1; }}
   why=$(signed "$list" {quote([known])} "$@" 2>&1) || {{ echo "InRelease of $suite: $why" >&2; exit 1; }}
   grep -qx "Codename: $suite" "$list" || {{ echo "InRelease of $suite is of another suite" >&2; exit 1; }}
