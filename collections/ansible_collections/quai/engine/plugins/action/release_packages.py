@@ -24,7 +24,7 @@ class ActionModule(QuaiAction):
         """Fetch them on this host and have them in the directory, and nothing else there."""
         directory = Path(args["directory"])
         row = release_packages.row(args["releases"], args["release"])
-        proof = (args[f"archive_{name}"] for name in ("url", "keyring", "fingerprints", "sha256"))
+        proof = (args[name] for name in ("archive_url", "archive_keyring", "archive_fingerprints", "archive_sha256"))
         archived = Archive.of(row, *proof) if "archive" in row else None
         title = f"fetch the packages of Debian {args['release']}"
         remote = self._make_tmp_path()

@@ -62,7 +62,9 @@ class Archive:
     sha256: str = ""
 
     @classmethod
-    def of(cls, release: Mapping[str, Any], url: str, keyring: str, fingerprints: Sequence[str], sha256: str) -> Archive:
+    def of(
+        cls, release: Mapping[str, Any], url: str, keyring: str, fingerprints: Sequence[str], sha256: str
+    ) -> Archive:
         """Return where the packages of a release come from: a row with `archive` of the releases in plan_daemon.Wanted.
 
         keyring, fingerprints: empty for those of the row.
@@ -186,7 +188,9 @@ done
         """Return what the operator must know of packages from there."""
         if self.sha256:
             return []
-        return [f"docker_engine_archive_sha256 is not set: any {self.package} that the archive's signature vouches for is installed"]
+        return [
+            f"docker_engine_archive_sha256 is not set: any {self.package} that the archive's signature vouches for is installed"
+        ]
 
 
 def options(aside: str) -> list[str]:

@@ -297,10 +297,12 @@ def test_words_of_the_container() -> None:
         "--cap-drop ALL",
         "--security-opt no-new-privileges",
         "--log-driver json-file --log-opt max-size=10m",
-        "--env GREETING=Hello World!",
+        "--env-file /dev/stdin",
         "--volumes-from myapp_data",
     ]:
         assert part in text, part
+    assert "Hello World!" not in text
+    assert WANTED.stdin == "GREETING=Hello World!\n"
     assert words[-5:] == [WANTED.image_number, "gunicorn", "--bind", "0.0.0.0:5000", "myapp:app"]
 
 

@@ -113,7 +113,9 @@ def test_past_its_end_of_life_a_release_comes_from_the_archive(
 
 @pytest.mark.parametrize("name", ["sid", "$(id)", ""])
 def test_an_unknown_release_is_refused_with_the_choice(name: str) -> None:
-    with pytest.raises(Refused, match=r"no bundle for .* Set bundle_release to one of jessie, stretch, buster, bookworm\."):
+    with pytest.raises(
+        Refused, match=r"no bundle for .* Set bundle_release to one of jessie, stretch, buster, bookworm\."
+    ):
         release_packages.row(RELEASES, name)
 
 
@@ -236,10 +238,17 @@ def test_they_come_to_the_controller(act: Run, guard: Guard, tmp_path: Path, sen
 def test_what_cannot_be_proven_is_refused(act: Run, guard: Guard, tmp_path: Path) -> None:
     guard.answer("*", "", "InRelease of buster: it was tampered with", 1, program="sh")
     result = act(
-        "release_packages", releases=dict(RELEASES), release="buster", directory=str(tmp_path / "there"), archive_url=URL
+        "release_packages",
+        releases=dict(RELEASES),
+        release="buster",
+        directory=str(tmp_path / "there"),
+        archive_url=URL,
     )
     assert (result["failed"], result["changed"]) == (True, False)
-    assert f"There is no set of packages of Debian buster at {URL} that is proven to be Debian's: InRelease" in result["msg"]
+    assert (
+        f"There is no set of packages of Debian buster at {URL} that is proven to be Debian's: InRelease"
+        in result["msg"]
+    )
     assert not (tmp_path / "there").exists()
 
 
@@ -247,6 +256,10 @@ def test_an_archive_without_a_digest_is_warned_of(act: Run, guard: Guard, tmp_pa
     guard.answer("*", program="sh")
     (guard.bin / "sh").write_text('#!/bin/sh\ntar -cf "$4" -T /dev/null; echo amd64\n')
     arguments: dict[str, Any] = {"releases": dict(RELEASES), "release": "jessie", "directory": str(tmp_path / "there")}
-    warnings = [act("release_packages", **arguments, archive_url=URL, archive_sha256=each)["warnings"] for each in ("", "0" * 64)]
-    assert len(warnings[0]) == 1 and "docker_engine_archive_sha256 is not set" in warnings[0][0]
+    warnings = [
+        act("release_packages", **arguments, archive_url=URL, archive_sha256=each)["warnings"]
+        for each in ("", "0" * 64)
+    ]
+    assert len(warnings[0]) == 1
+    assert "docker_engine_archive_sha256 is not set" in warnings[0][0]
     assert warnings[1] == []
