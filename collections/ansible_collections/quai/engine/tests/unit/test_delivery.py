@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.quai.engine.plugins.action import image_offer
+from ansible_collections.quai.engine.plugins.action import image_offer, image_take
 from ansible_collections.quai.engine.plugins.module_utils import plan_delivery as planning
 from ansible_collections.quai.engine.plugins.module_utils.old_image import old_layers
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
@@ -121,7 +121,16 @@ def test_an_image_that_is_missing_is_sent(act: Run, guard: Guard, tmp_path: Path
 
 
 @pytest.mark.usefixtures("said")
-def test_an_engine_before_1_10_gets_the_layout_of_its_time(act: Run, guard: Guard, tmp_path: Path) -> None:
+def test_an_engine_before_1_10_gets_the_layout_of_its_time(
+    act: Run, guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, real = [], image_take.archives.convert
+
+    def convert(source: Path, target: Path, reference: str) -> str:
+        where.append(target)
+        return real(source, target, reference)
+
+    monkeypatch.setattr(image_take.archives, "convert", convert)
     speaks(guard, "1.6.2")
     loaded = comes(guard, "load", document(OLD_ID))
     result = taken(act, tmp_path)
@@ -136,6 +145,7 @@ def test_an_engine_before_1_10_gets_the_layout_of_its_time(act: Run, guard: Guar
     known = json.loads(recorded("docker-1.6.2", "flags.json"))
     assert {call.split()[1] for call in guard.calls} <= set(known)
     assert nothing_left(tmp_path)
+    assert not where[0].is_relative_to(tmp_path)  # where a bundle's directory would be, in which nothing else may be
 
 
 @pytest.mark.parametrize("version", ["28.5.2", "1.6.2"])

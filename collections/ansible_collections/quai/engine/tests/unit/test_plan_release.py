@@ -378,6 +378,15 @@ def test_unwell_it_is_replaced(change: dict[str, Any]) -> None:
     assert made.after == {"health": "healthy"}
 
 
+@pytest.mark.parametrize("containers", [{}, {"current": SERVES}])
+def test_every_container_gets_its_environment_unlisted(containers: dict[str, Container]) -> None:
+    steps = plan(**containers).steps
+    created = [each for each in steps if "create" in each.words]
+    assert created
+    assert all(each.stdin == "GREETING=Hello World!\n" for each in created)
+    assert not [word for each in steps for word in (*each.words, *each.undo) if "Hello World!" in word]
+
+
 # --- interrupted runs -------------------------------------------------------------------------------------------------
 
 CURRENTS = {
