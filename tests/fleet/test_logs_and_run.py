@@ -105,6 +105,8 @@ def test_logs_are_followed_through_a_redeploy_and_a_rotation_until_interrupted(f
         code, deployed = fleet.playbook("app", "-e", '{"app_web_env": {"GREETING": "new"}}')
         assert code == 0, deployed
         ask(fleet, "after-the-redeploy")
+        assert fleet.docker("exec", "web", "printenv", "GREETING") == "new"
+        assert "quay | new" in fleet.playbook("run", "-e", "run_command=printenv GREETING")[1].splitlines()
         data = "/var/lib/myapp/data"
         fleet.host.shell(f"mv {data}/access.log {data}/access.log.1")
         ask(fleet, "after-the-move")  # gunicorn still writes to the old file

@@ -1,6 +1,6 @@
 """An archive of Debian 8 as it stands today: signed by a key that has expired, valid until a day long past. And forgeries of it.
 
-DIRECTORY/good      the suites jessie and jessie-backports, and docker.io in the pool
+DIRECTORY/good      the suites jessie and jessie-backports, the latter with docker.io, and what package.py has beside it
 DIRECTORY/altered   one byte of what was signed is another one
 DIRECTORY/stranger  signed by another key, of the same name
 DIRECTORY/swapped   signed well, but a list is not the one that was signed for
@@ -58,9 +58,10 @@ def make_all(directory: Path) -> None:
     pool = good / "pool/main/d/docker.io"
     pool.mkdir(parents=True)
     deb = package.build(pool)
-    architecture = deb.stem.rpartition("_")[2]
+    architecture = package.machine()
+    debs = {"jessie": package.build_empty(pool), "jessie-backports": [deb]}
     for suite in SUITES:
-        _lists(good, suite, architecture, [deb] if suite == "jessie-backports" else [])
+        _lists(good, suite, architecture, debs[suite])
     for name in ("altered", "stranger", "swapped"):
         shutil.copytree(good, directory / name)
     with _key() as (gpg, fingerprint):

@@ -1,12 +1,25 @@
-"""docker.io of Debian 8's backports as a real package: the guard, its units and its init script, which do what those did."""
+"""docker.io of Debian 8's backports as a real package: the guard, its units and its init script, which do what those did.
+
+Beside it, as empty packages: what it depends on, what the role installs with it, and what every Debian has.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import VERSION, guard
+
+EMPTY = {
+    "base-files": "Essential: yes\nVersion: 8+deb8u11\n",
+    "apt": "Version: 1.0.9.8.6\n",
+    "ca-certificates": "Version: 20141019+deb8u4\nDepends: openssl\n",
+    "openssl": "Version: 1.0.1t-1+deb8u8\n",
+    "docker.io-played": "Version: 1\n",
+}
+"""Name to what else its control file says. apt is no dependency of anything, and yet on every host."""
 
 _UNIT = """\
 [Unit]
@@ -124,9 +137,10 @@ if [ "$1" = purge ]; then update-rc.d docker remove >/dev/null; fi
 
 def build(directory: Path) -> Path:
     """Build the package for this machine's architecture in the directory and return its path. Needs dpkg-deb."""
-    architecture = _run("dpkg", "--print-architecture").strip()
+    architecture = machine()
     control = (
         f"Package: docker.io\nVersion: {VERSION}\nArchitecture: {architecture}\nSection: admin\nPriority: optional\n"
+        "Depends: docker.io-played\n"
         "Maintainer: Quai's tests <root@localhost>\nDescription: Linux container runtime, as played by Quai's tests\n"
     )
     files = {
@@ -141,6 +155,25 @@ def build(directory: Path) -> Path:
         "etc/default/docker": (_DEFAULTS, 0o644),
         "etc/init.d/docker": (_INIT, 0o755),
     }
+    return _build(directory / f"docker.io_{VERSION}_{architecture}.deb", files)
+
+
+def build_empty(directory: Path) -> list[Path]:
+    """Build the packages of EMPTY and return their paths."""
+    debs = []
+    for name, more in EMPTY.items():
+        control = f"Package: {name}\nArchitecture: all\nMaintainer: Quai's tests <root@localhost>\n{more}Description: played\n"
+        debs.append(_build(directory / f"{name}_all.deb", {"DEBIAN/control": (control, 0o644)}))
+    return debs
+
+
+def machine() -> str:
+    """Return this machine's architecture, in Debian's words."""
+    return _run("dpkg", "--print-architecture").strip()
+
+
+def _build(target: Path, files: Mapping[str, tuple[str, int]]) -> Path:
+    """Build a package of the files (path to text and mode) and return its path."""
     with tempfile.TemporaryDirectory() as scratch:
         for name, (text, mode) in files.items():
             path = Path(scratch) / name
@@ -151,7 +184,6 @@ def build(directory: Path) -> Path:
             if path.is_dir():
                 path.chmod(0o755)
         Path(scratch).chmod(0o755)
-        target = directory / f"docker.io_{VERSION}_{architecture}.deb"
         _run("dpkg-deb", "--root-owner-group", "-Zgzip", "--build", scratch, str(target))
     return target
 

@@ -12,7 +12,8 @@ from ansible_collections.quai.engine.plugins.module_utils.plan_bundle import PAC
 from ansible_collections.quai.engine.plugins.plugin_utils import bundle as bundles, context as contexts
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction
 
-RELEASE = '. /etc/os-release && echo "$VERSION_CODENAME"'
+# Debian 8 tells the code name in VERSION only: 8 (jessie).
+RELEASE = '. /etc/os-release && name=${VERSION#*(} && echo "${VERSION_CODENAME:-${name%)}}"'
 UNUSED_SECONDS = 7 * 24 * 3600
 
 

@@ -152,12 +152,7 @@ class ActionModule(QuaiAction):
         with self.long_step(f"fetching {', '.join(packages)} from {archive.url}, and its proof"):
             answer = self.fragment(archive.fetch(packages))
         if not answer.ok:
-            raise Refused(
-                f"There is no {', '.join(packages)} at {archive.url} that is proven to be Debian's: {answer.stderr}.",
-                "Whoever can change them on their way would have this host.",
-                "Nothing was changed. Check docker_engine_archive_url (a proxy? a stale mirror?), docker_engine_archive_keyring, "
-                "docker_engine_archive_fingerprints and docker_engine_archive_sha256.",
-            )
+            raise archive.refused(", ".join(packages), answer.stderr)
         return answer.stdout.strip()
 
     def _send(self, packages: Path) -> str:

@@ -79,11 +79,15 @@ class ActionModule(QuaiAction):
         return answer.ok and image_id in answer.stdout
 
     def _push(self, image: str, reference: str) -> None:
-        """Push the image; the name it needs for that goes again."""
-        self.command(["docker", "tag", image, reference])
-        with self.long_step(f"pushing {reference}"):
-            answer = self.command(["docker", "push", reference])
-        self.command(["docker", "rmi", reference])
+        """Push the image. The name that it needs for that goes again, or back to the image that had it."""
+        before = self.command(["docker", "image", "inspect", "--format", "{{.Id}}", reference])
+        answer = self.command(["docker", "tag", image, reference])
+        if answer.ok:
+            with self.long_step(f"pushing {reference}"):
+                answer = self.command(["docker", "push", reference])
+            self.command(
+                ["docker", "tag", before.stdout.strip(), reference] if before.ok else ["docker", "rmi", reference]
+            )
         if not answer.ok:
             raise Failure(
                 f"{self._host}: {reference} could not be pushed: {answer.stderr}. "

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
+
 from ansible_collections.quai.engine.plugins.module_utils import plan_delivery as planning, state
 from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Refused, is_old
 from ansible_collections.quai.engine.plugins.module_utils.plan_image import LABEL_DIGEST, plan_image
@@ -62,11 +64,11 @@ class ActionModule(QuaiAction):
         if args["way"] == "pull":
             self._pull(image, offer.reference)
         elif is_old(version):
-            archive = Path(offer.archive)
-            with tempfile.TemporaryDirectory(dir=archive.parent) as near:
-                old = Path(near, "image.tar")
+            # Not beside the archive: what is in a bundle's directory is the bundle's.
+            with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as scratch:
+                old = Path(scratch, "image.tar")
                 with self.long_step(f"converting {image} for Docker {'.'.join(map(str, version))}"):
-                    converted = archives.convert(archive, old, image)
+                    converted = archives.convert(Path(offer.archive), old, image)
                 self._load(image, old)
         else:
             self._load(image, Path(offer.archive))
@@ -101,7 +103,8 @@ class ActionModule(QuaiAction):
             )
 
     def _pull(self, image: str, reference: str) -> None:
-        """Pull the image and give it its name; the registry's own goes again."""
+        """Pull the image and give it its name; the registry's own goes again, unless it was there before."""
+        before = self.command(["docker", "image", "inspect", reference])
         with self.long_step(f"pulling {reference}"):
             answer = self.command(["docker", "pull", reference])
         if not answer.ok:
@@ -110,4 +113,5 @@ class ActionModule(QuaiAction):
                 "the host reaches the registry and may read there, or have the image sent (app_image_delivery: load)."
             )
         self.command(["docker", "tag", reference, image])
-        self.command(["docker", "rmi", reference])
+        if not before.ok:
+            self.command(["docker", "rmi", reference])

@@ -53,9 +53,9 @@ class ActionModule(QuaiAction):
             result |= {"failed": True, "msg": f"{self._host}: {quote(command)} ended with exit code {result['rc']}."}
         return result
 
-    def _run(self, create: list[str], container: str) -> int:
-        """Create and start the container, show its output as it comes, and return the command's exit code."""
-        self._done(self.command(create))
+    def _run(self, create: tuple[list[str], str], container: str) -> int:
+        """Create (words, and what they read) and start the container, show its output as it comes, and return the command's exit code."""
+        self._done(self.command(*create))
         started = self.command(["docker", "start", container])
         if started.rc:  # such as a program that is not there: the engine's exit code tells as a shell's would
             display.display(f"{self._host} | {printable(started.stderr)}")

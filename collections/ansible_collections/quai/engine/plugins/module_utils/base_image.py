@@ -17,9 +17,6 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# What the host must have installed before the script runs; docker and apt are there.
-HOST_PACKAGES = ("debian-archive-keyring", "mmdebstrap")
-
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 # Left out of the image: what only a person sitting in it would read. Copyright files stay.
@@ -156,9 +153,8 @@ field == "enabled" { enabled = enabled " " $0 }
 END { flush_stanza() }
 """
 
-# Finds the host's Debian mirror: leaves "deb ADDRESS SUITE main" in the arguments, a line each, and a directory in $work.
-# WHAT is made of it; OTHERWISE: what else there is to do where there is none.
-SOURCES = r"""
+# Makes a directory, $work, which goes with the script.
+WORK = r"""
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/quai-base.XXXXXX")
 child=
 cleanup() {
@@ -174,7 +170,11 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 export TMPDIR="$work"
 chmod 755 "$work" # apt's own user must get through
+"""
 
+# Finds the host's Debian mirror: leaves "deb ADDRESS SUITE main" in the arguments, a line each. WHAT is made of it;
+# OTHERWISE: what else there is to do where there is none.
+MIRROR = r"""
 # 1. The host's Debian mirror.
 cat > "$work/addresses.awk" <<'EOF_AWK'
 @ADDRESSES@
@@ -249,7 +249,8 @@ for tool in mmdebstrap docker apt-config awk; do
 done
 [ -r @KEYRING@ ] || die "@KEYRING@ is missing on the host: apt-get install debian-archive-keyring"
 """
-    + SOURCES
+    + WORK
+    + MIRROR
     + r"""
 # 2. How this host reaches it: proxies and the like of its apt configuration.
 {
@@ -345,7 +346,7 @@ def render(base: BaseImage) -> str:
 
 
 def filled(script: str, words: Mapping[str, str]) -> str:
-    """Return a script that uses SOURCES, each @WORD@ put in."""
+    """Return a script that uses MIRROR, each @WORD@ put in."""
     known = {"ADDRESSES": ADDRESSES_AWK.strip(), **words}
     return re.sub(r"@([A-Z_]+)@", lambda match: known[match.group(1)], script)
 

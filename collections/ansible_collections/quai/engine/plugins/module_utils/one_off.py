@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from ansible.parsing.splitter import split_args
 
+from ansible_collections.quai.engine.plugins.module_utils.env_file import env_file
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
 from ansible_collections.quai.engine.plugins.module_utils.state import Container, Image
 
@@ -68,13 +69,14 @@ def refuse_unserved(container: Container | None, name: str) -> Container:
     return container
 
 
-def create(serving: Container, image: Image | None, name: str, command: list[str]) -> list[str]:
-    """Return the words that create the command's container: same image, user, environment, data and limits, no port."""
+def create(serving: Container, image: Image | None, name: str, command: list[str]) -> tuple[list[str], str]:
+    """Return the words that create the command's container, and what they must read: same image, user, environment, data and limits, no port."""
     own = set(image.env) if image else set()
     words = ["docker", "create", "--name", name, "--label", f"{LABEL_RUN}={name}", "--no-healthcheck"]
     words += ["--log-driver", "json-file"]  # whatever the engine's is: its output is read from there
     words += ["--user", serving.user] if serving.user else []
-    words += [word for each in serving.env if each not in own for word in ("--env", each)]
+    options, stdin = env_file(dict(each.split("=", 1) for each in serving.env if each not in own))
+    words += options
     words += ["--volumes-from", serving.name]
     words += ["--memory", str(serving.memory)] if serving.memory else []
     words += ["--pids-limit", str(serving.pids)] if serving.pids else []
@@ -82,4 +84,4 @@ def create(serving: Container, image: Image | None, name: str, command: list[str
     words += [word for each in serving.tmpfs for word in ("--tmpfs", each)]
     words += [word for each in serving.cap_drop for word in ("--cap-drop", each)]
     words += [word for each in serving.security for word in ("--security-opt", each)]
-    return [*words, serving.image_id, *command]
+    return [*words, serving.image_id, *command], stdin

@@ -35,6 +35,20 @@ shift
 apt "$@"
 """
 
+# Leaves those of the arguments that dpkg has, and goes on with them: apt refuses all for one that it does not know, and it
+# knows no other ones where its lists are empty.
+_THERE = """\
+for each; do
+  shift
+  case $(dpkg-query -W -f '${db:Status-Abbrev}' "$each" 2>/dev/null) in
+    "" | ?n* | ?c*) ;;
+    *) set -- "$@" "$each" ;;
+  esac
+done
+[ $# -gt 0 ] || exit 0
+set -- "" remove "$@"
+"""
+
 
 def install(packages: Sequence[str], *, update: bool = False, options: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the command that installs the packages, without what they only recommend and without starting a service.
@@ -46,5 +60,5 @@ def install(packages: Sequence[str], *, update: bool = False, options: Sequence[
 
 
 def remove(packages: Sequence[str]) -> tuple[str, ...]:
-    """Return the command that removes the packages and keeps their configuration and data."""
-    return "/bin/sh", "-c", _APT, "apt", "", "remove", *packages
+    """Return the command that removes those of the packages that are there, and keeps their configuration and data."""
+    return "/bin/sh", "-c", _THERE + _APT, "apt", *packages

@@ -26,6 +26,8 @@ class Step:
     undo: tuple[str, ...] = ()
     proven: bool = False
     """Whether all before it has proven itself, so that its own failure takes nothing back."""
+    stdin: str = ""
+    """What the command reads: anyone on the host can list its words, and nobody this."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Plan:
         return [step.title for step in self.steps]
 
 
-def step(title: str, *words: str, undo: Sequence[str] = ()) -> Step:
+def step(title: str, *words: str, undo: Sequence[str] = (), stdin: str = "") -> Step:
     """Return a step from its words."""
-    return Step(title, words, tuple(undo))
+    return Step(title, words, tuple(undo), stdin=stdin)
 
 
 LEAST_ENGINE = (18, 9)

@@ -558,16 +558,8 @@ def _archive(wanted: Wanted, release: Mapping[str, Any]) -> Archive | None:
     """Return where the packages of a release past its end of life come from; None for any other."""
     if "archive" not in release or wanted.packages_directory:
         return None
-    archive = release["archive"]
-    return Archive(
-        url=wanted.archive_url.rstrip("/"),
-        suites=archive["suites"],
-        fingerprints=wanted.archive_fingerprints or archive["fingerprints"],
-        keyrings=[wanted.archive_keyring] if wanted.archive_keyring else archive["keyrings"],
-        pins=dict(archive.get("pins", {})),
-        versions={"docker.io": release["version"]} if "version" in release else {},
-        package="docker.io",
-        sha256=wanted.archive_sha256.lower(),
+    return Archive.of(
+        release, wanted.archive_url, wanted.archive_keyring, wanted.archive_fingerprints, wanted.archive_sha256
     )
 
 
@@ -736,16 +728,8 @@ def _present(facts: Facts, wanted: Wanted, mode: str) -> Changes:
         arguments=configuration.record.arguments,
         files=configuration.files,
         archive=archive,
-        warnings=(*configuration.warnings, *_unpinned(archive)) if titles else (),
+        warnings=(*configuration.warnings, *(archive.warnings if archive else ())) if titles else (),
     )
-
-
-def _unpinned(archive: Archive | None) -> list[str]:
-    if archive is None or archive.sha256:
-        return []
-    return [
-        f"docker_engine_archive_sha256 is not set: any {archive.package} that the archive's signature vouches for is installed"
-    ]
 
 
 def _absent(facts: Facts, wanted: Wanted, mode: str) -> Changes:

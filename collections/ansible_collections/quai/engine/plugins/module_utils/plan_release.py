@@ -6,10 +6,11 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.quai.engine.plugins.module_utils.env_file import env_file
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, step
 from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
@@ -122,8 +123,11 @@ class Wanted:
         """The image's id as every engine takes it."""
         return self.image_id.removeprefix("sha256:")
 
-    def options(self) -> list[str]:
-        """Return the options of `docker create` that make the release what it is: all but name, port and restart policy."""
+    def options(self, environment: Sequence[str]) -> list[str]:
+        """Return the options of `docker create` that make the release what it is: all but name, port and restart policy.
+
+        environment: the options that give it its environment.
+        """
         health = quote(self.probe())
         words = ["--label", f"{LABEL_APP}={self.name}", "--user", self.user]
         if not self.old:
@@ -146,8 +150,13 @@ class Wanted:
         # Without its driver named, an engine that logs elsewhere would refuse the options.
         words += ["--log-driver", "json-file"] if self.log_options else []
         words += [word for key, value in self.log_options.items() for word in ("--log-opt", f"{key}={value}")]
-        words += [word for key, value in self.env.items() for word in ("--env", f"{key}={value}")]
+        words += environment
         return words + (["--volumes-from", self.volumes_from] if self.volumes_from else [])
+
+    @property
+    def stdin(self) -> str:
+        """Return what the command of `create` must read."""
+        return env_file(self.env)[1]
 
     def probe(self) -> list[str]:
         """Return the words that ask the application from inside its container."""
@@ -160,12 +169,14 @@ class Wanted:
     @property
     def digest(self) -> str:
         """The release's name: 12 hex digits of its image and all its options."""
-        made_of: list[Any] = [self.image_id, self.options(), self.command, self.address, self.port, self.restart_policy]
+        options = self.options([word for key, value in self.env.items() for word in ("--env", f"{key}={value}")])
+        made_of: list[Any] = [self.image_id, options, self.command, self.address, self.port, self.restart_policy]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
 
     def create(self, name: str, *, serving: bool) -> list[str]:
         """Return the words that create a container of this release; only a serving one takes the port and comes back after a crash."""
-        words = ["docker", "create", "--name", name, "--label", f"{LABEL_RELEASE}={self.digest}", *self.options()]
+        options = self.options(env_file(self.env)[0])
+        words = ["docker", "create", "--name", name, "--label", f"{LABEL_RELEASE}={self.digest}", *options]
         if serving:
             host = f"[{self.address}]" if ":" in self.address else self.address
             words += ["--publish", f"{host}:{self.port}:{self.container_port}", "--restart", self.restart_policy]
@@ -366,7 +377,12 @@ def _create(wanted: Wanted) -> list[Step]:
     name = wanted.name
     return [
         *_have_binds(wanted),
-        step(f"create {name} of {wanted.image}", *wanted.create(name, serving=True), undo=["docker", "rm", "-f", name]),
+        step(
+            f"create {name} of {wanted.image}",
+            *wanted.create(name, serving=True),
+            undo=["docker", "rm", "-f", name],
+            stdin=wanted.stdin,
+        ),
         step(f"start {name} on {wanted.address}:{wanted.port}", "docker", "start", name),
         _wait(wanted, name),
         *_prove_data(wanted, name),
@@ -384,13 +400,19 @@ def _replace(wanted: Wanted, current: Container) -> list[Step]:
             f"create {candidate} of {wanted.image}",
             *wanted.create(candidate, serving=False),
             undo=["docker", "rm", "-f", candidate],
+            stdin=wanted.stdin,
         ),
         step(f"start {candidate}", "docker", "start", candidate),
         _wait(wanted, candidate),
         *_prove_data(wanted, candidate),
         step(f"stop {candidate}, which has proven the release", "docker", "stop", "-t", stop, candidate),
         step(f"remove {candidate}", "docker", "rm", candidate),
-        step(f"create {following}", *wanted.create(following, serving=True), undo=["docker", "rm", "-f", following]),
+        step(
+            f"create {following}",
+            *wanted.create(following, serving=True),
+            undo=["docker", "rm", "-f", following],
+            stdin=wanted.stdin,
+        ),
         step(
             f"stop {name}, letting it finish its requests",
             "docker",

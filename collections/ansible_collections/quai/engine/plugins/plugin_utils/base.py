@@ -75,9 +75,10 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
             )
         return {name: answers.get(name, MISSING) for name in sections}
 
-    def command(self, words: Sequence[str]) -> Answer:
-        """Run one command on the host."""
-        return self.read({"command": quote(words)})["command"]
+    def command(self, words: Sequence[str], stdin: str = "") -> Answer:
+        """Run one command on the host, which reads that text where there is one."""
+        given = f"printf %s {quote([stdin])} | " if stdin else ""
+        return self.read({"command": given + quote(words)})["command"]
 
     def fragment(self, shell: str) -> Answer:
         """Run one shell fragment, made of quoted words, on the host."""
@@ -119,7 +120,7 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
         taken: list[Step] = []
         for step in steps:
             self.say(step.title)
-            answer = self.command(step.words)
+            answer = self.command(step.words, step.stdin)
             if not answer.ok:
                 try:
                     more = on_failure(step, answer) if on_failure else ""

@@ -274,6 +274,13 @@ def test_steps_are_taken_in_order_and_told(does: Does, tmp_path: Path, said: lis
     assert said == ["  quay1: do one", "  quay1: do two"]
 
 
+def test_what_a_step_reads_is_not_among_its_words(does: Does, tmp_path: Path, said: list[str]) -> None:
+    words = ["sh", "-c", f"[ -r /dev/stdin ] && cat /dev/stdin >> {quote([str(tmp_path / 'log')])}"]
+    take(does, [step("read", *words, stdin="A='1' $(id)\nB=%s\\\n")])
+    assert log(tmp_path) == ["A='1' $(id)", "B=%s\\"]
+    assert said == ["  quay1: read"]
+
+
 def test_when_a_step_fails_all_is_taken_back_last_first(does: Does, tmp_path: Path, said: list[str]) -> None:
     steps = [
         log_step(tmp_path, "one"),

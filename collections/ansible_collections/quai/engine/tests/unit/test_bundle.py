@@ -245,8 +245,8 @@ def written(act: Run, tmp_path: Path, context: Path, sources: dict[str, Path]) -
 def host(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host whose release is the bundle's, and whose architecture dpkg tells."""
     guard.answer("--print-architecture", "amd64\n", program="dpkg")
-    release = f'. {guard.directory}/os-release && echo "$VERSION_CODENAME"'
-    (guard.directory / "os-release").write_text("VERSION_CODENAME=bookworm\n")
+    release = bundle_open.RELEASE.replace("/etc/os-release", f"{guard.directory}/os-release")
+    (guard.directory / "os-release").write_text('VERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\n')
     monkeypatch.setattr(bundle_open, "RELEASE", release)
 
 
@@ -410,12 +410,20 @@ def test_another_application_is_refused_unless_allowed(
 
 
 @pytest.mark.usefixtures("host")
+@pytest.mark.parametrize(
+    ("text", "release"),
+    [
+        ('VERSION="13 (trixie)"\nVERSION_CODENAME=trixie\n', "trixie"),
+        ('VERSION="8 (jessie)"\n', "jessie"),  # which says no more
+        ("ID=debian\n", ""),
+    ],
+)
 def test_another_release_is_refused_whatever_is_allowed(
-    act: Run, guard: Guard, written: dict[str, Any], tmp_path: Path
+    act: Run, guard: Guard, written: dict[str, Any], tmp_path: Path, text: str, release: str
 ) -> None:
-    (guard.directory / "os-release").write_text("VERSION_CODENAME=trixie\n")
+    (guard.directory / "os-release").write_text(text)
     result = act("bundle_open", **opening(written, tmp_path, stale=True))
-    assert "is for Debian bookworm amd64, and quay1 is trixie amd64" in result["msg"]
+    assert f"is for Debian bookworm amd64, and quay1 is {release} amd64".replace("  ", " ") in result["msg"]
     assert not (tmp_path / "cache").exists()
 
 

@@ -26,6 +26,7 @@ BY_SUBKEY = f"[GNUPG:] VALIDSIG {SUBKEY} 2018-06-23 1529747130 0 4 0 1 8 01 {KEY
 UNKNOWN = "[GNUPG:] ERRSIG 56C665B0410A9892 1 10 01 1546300800 9 5D3F\n[GNUPG:] NO_PUBKEY 56C665B0410A9892\n"
 BAD = "[GNUPG:] BADSIG 7638D0442B90D010 Debian\n"
 STRANGER = VALID.replace(KEY, "0" * 40)
+REVOKED = VALID.replace("EXPKEYSIG", "REVKEYSIG")  # as gpgv says it; of a key that has expired too it says only that
 SPOOFED = f"[GNUPG:] EXPKEYSIG 7638D0442B90D010 VALIDSIG {KEY} x {KEY}\n"
 ARCHIVE = Archive(
     url="http://archive.example/debian",
@@ -149,7 +150,7 @@ def test_what_could_mean_something_else_is_refused(changes: dict[str, object]) -
         dataclasses.replace(ARCHIVE, **changes)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("gpgv", [VALID, BY_SUBKEY, UNKNOWN + VALID, STRANGER + BY_SUBKEY])
+@pytest.mark.parametrize("gpgv", [VALID, BY_SUBKEY, UNKNOWN + VALID, STRANGER + BY_SUBKEY, REVOKED + VALID])
 @pytest.mark.parametrize("name", ["InRelease", "Release"])  # as Debian 8's apt calls one whose key has expired
 def test_what_a_known_key_has_signed_is_accepted(host: Host, archive: Archive, gpgv: str, name: str) -> None:
     """Expired or not, by a subkey, beside others; and apt-get is told of nothing but what was fetched."""
@@ -173,6 +174,8 @@ def test_what_a_known_key_has_signed_is_accepted(host: Host, archive: Archive, g
         (VALID + BAD, "tampered with"),
         (UNKNOWN, "InRelease of jessie: no known key has signed it"),
         (STRANGER, "no known key has signed it"),
+        (REVOKED, "no known key has signed it"),
+        (VALID.replace(KEY, "0" * 40) + REVOKED, f"REVKEYSIG {KEY[-16:]} Debian"),
         (SPOOFED, "no known key has signed it"),
         ("", "no known key has signed it"),
     ],

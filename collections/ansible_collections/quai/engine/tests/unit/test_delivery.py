@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.quai.engine.plugins.action import image_offer
+from ansible_collections.quai.engine.plugins.action import image_offer, image_take
 from ansible_collections.quai.engine.plugins.module_utils import plan_delivery as planning
 from ansible_collections.quai.engine.plugins.module_utils.old_image import old_layers
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
@@ -121,7 +121,16 @@ def test_an_image_that_is_missing_is_sent(act: Run, guard: Guard, tmp_path: Path
 
 
 @pytest.mark.usefixtures("said")
-def test_an_engine_before_1_10_gets_the_layout_of_its_time(act: Run, guard: Guard, tmp_path: Path) -> None:
+def test_an_engine_before_1_10_gets_the_layout_of_its_time(
+    act: Run, guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, real = [], image_take.archives.convert
+
+    def convert(source: Path, target: Path, reference: str) -> str:
+        where.append(target)
+        return real(source, target, reference)
+
+    monkeypatch.setattr(image_take.archives, "convert", convert)
     speaks(guard, "1.6.2")
     loaded = comes(guard, "load", document(OLD_ID))
     result = taken(act, tmp_path)
@@ -136,6 +145,7 @@ def test_an_engine_before_1_10_gets_the_layout_of_its_time(act: Run, guard: Guar
     known = json.loads(recorded("docker-1.6.2", "flags.json"))
     assert {call.split()[1] for call in guard.calls} <= set(known)
     assert nothing_left(tmp_path)
+    assert not where[0].is_relative_to(tmp_path)  # where a bundle's directory would be, in which nothing else may be
 
 
 @pytest.mark.parametrize("version", ["28.5.2", "1.6.2"])
@@ -279,6 +289,15 @@ def test_an_image_is_pulled_and_loses_the_registry_s_name(act: Run, guard: Guard
 
 
 @pytest.mark.usefixtures("said")
+def test_a_name_that_was_pulled_before_stays(act: Run, guard: Guard, tmp_path: Path) -> None:
+    guard.answer("image inspect *", "[{}]\n")
+    speaks(guard)
+    comes(guard, "pull", document(layers=DIFF_IDS))
+    assert not taken(act, tmp_path, **PULLED).get("failed")
+    assert not [call for call in guard.changes() if "rmi" in call]
+
+
+@pytest.mark.usefixtures("said")
 def test_a_pull_that_fails(act: Run, guard: Guard, tmp_path: Path) -> None:
     guard.answer("pull *", "", "Error response from daemon: no basic auth credentials", 1)
     speaks(guard)
@@ -313,7 +332,8 @@ def saves(guard: Guard, archive: Path) -> None:
 
 @pytest.fixture
 def builder(guard: Guard, tmp_path: Path) -> Guard:
-    """An engine that has the image and saves it."""
+    """An engine that has the image, under no name of a registry's, and saves it."""
+    guard.answer(f"image inspect *{REFERENCE}", "", "Error: No such image", 1)
     guard.answer("image inspect *", document(layers=DIFF_IDS))
     guard.answer("save *")
     speaks(guard)
@@ -406,7 +426,30 @@ def test_an_image_is_pushed_and_loses_the_registry_s_name(act: Run, builder: Gua
 
 
 @pytest.mark.usefixtures("said")
+@pytest.mark.parametrize("rc", [0, 1])
+def test_a_name_of_the_registry_s_that_was_there_stays(act: Run, guard: Guard, tmp_path: Path, rc: int) -> None:
+    guard.answer(f"image inspect --format *{REFERENCE}", "sha256:theirs\n")
+    guard.answer("image inspect *", document(layers=DIFF_IDS))
+    guard.answer("push *", rc=rc)
+    speaks(guard)
+    offered(act, tmp_path, way="pull", registry="registry.example.org/team")
+    assert guard.changes()[1:] == [f"docker push {REFERENCE}", f"docker tag sha256:theirs {REFERENCE}"]
+
+
+@pytest.mark.usefixtures("said")
+def test_a_name_that_cannot_be_given(act: Run, guard: Guard, tmp_path: Path) -> None:
+    guard.answer(f"image inspect *{REFERENCE}", "", "Error: No such image", 1)
+    guard.answer("image inspect *", document(layers=DIFF_IDS))
+    guard.answer("tag *", "", "invalid reference format", 1)
+    speaks(guard)
+    result = offered(act, tmp_path, way="pull", registry="registry.example.org/team")
+    assert f"{REFERENCE} could not be pushed: invalid reference format" in result["msg"]
+    assert guard.changes() == [f"docker tag {IMAGE} {REFERENCE}"]
+
+
+@pytest.mark.usefixtures("said")
 def test_a_push_that_fails(act: Run, guard: Guard, tmp_path: Path) -> None:
+    guard.answer(f"image inspect *{REFERENCE}", "", "Error: No such image", 1)
     guard.answer("image inspect *", document(layers=DIFF_IDS))
     guard.answer("push *", "", "denied: requested access to the resource is denied", 1)
     speaks(guard)

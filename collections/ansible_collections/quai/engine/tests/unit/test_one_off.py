@@ -92,10 +92,11 @@ SERVING = dataclasses.replace(
 
 
 def test_a_container_like_the_one_that_serves_without_its_port() -> None:
-    words = one_off.create(SERVING, OWN, "web-run-1", ["ls", "-l"])
+    words, stdin = one_off.create(SERVING, OWN, "web-run-1", ["ls", "-l"])
+    assert stdin == "HOME=/root\nGREETING=Hello; World\n"
     assert words == [
         "docker", "create", "--name", "web-run-1", "--label", "quai.run=web-run-1", "--no-healthcheck",
-        "--log-driver", "json-file", "--user", "1000:1000", "--env", "HOME=/root", "--env", "GREETING=Hello; World",
+        "--log-driver", "json-file", "--user", "1000:1000", "--env-file", "/dev/stdin",
         "--volumes-from", "web", "--memory", str(512 << 20), "--pids-limit", "256", "--read-only",
         "--tmpfs", "/tmp:size=1m", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", SERVING.image_id, "ls", "-l",
     ]  # fmt: skip
@@ -103,7 +104,8 @@ def test_a_container_like_the_one_that_serves_without_its_port() -> None:
 
 
 def test_a_container_made_by_hand_has_no_limits_to_keep() -> None:
-    words = one_off.create(container("web"), None, "web-run-1", ["ls"])
+    words, stdin = one_off.create(container("web"), None, "web-run-1", ["ls"])
+    assert stdin == ""
     assert words[9:] == ["--volumes-from", "web", "sha256:" + "1" * 64, "ls"]
 
 

@@ -546,6 +546,17 @@ def test_an_old_release_gets_its_engine_from_the_archive() -> None:
     assert "sha256" not in " ".join(plan(OLD_BARE, dataclasses.replace(OLD, archive_sha256="A" * 64)).warnings)
 
 
+def test_packages_from_files_need_no_archive() -> None:
+    """Nothing of apt's stays on the host; and the end of life is still to be accepted."""
+    wanted = dataclasses.replace(OLD, packages_directory="/cache/packages")
+    changes = plan(OLD_BARE, wanted)
+    assert changes.titles[0] == "install docker.io from files"
+    assert (changes.by_steps, changes.archive, changes.record.files) == (True, None, ())
+    assert "sha256" not in " ".join(changes.warnings)
+    with pytest.raises(Refused, match="END OF LIFE"):
+        plan(OLD_BARE, dataclasses.replace(wanted, allow_eol=False))
+
+
 def test_inputs_of_the_archive_win_over_the_table() -> None:
     """A copy of the archive, signed by its own key."""
     wanted = dataclasses.replace(OLD, archive_keyring="/mine.gpg", archive_fingerprints=["A" * 40])

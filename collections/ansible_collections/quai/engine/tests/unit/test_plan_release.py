@@ -303,10 +303,12 @@ def test_words_of_the_container() -> None:
         "--cap-drop ALL",
         "--security-opt no-new-privileges",
         "--log-driver json-file --log-opt max-size=10m",
-        "--env GREETING=Hello World!",
+        "--env-file /dev/stdin",
         "--volumes-from myapp_data",
     ]:
         assert part in text, part
+    assert "Hello World!" not in text
+    assert WANTED.stdin == "GREETING=Hello World!\n"
     assert words[-5:] == [WANTED.image_number, "gunicorn", "--bind", "0.0.0.0:5000", "myapp:app"]
 
 
@@ -380,6 +382,15 @@ def test_unwell_it_is_replaced(change: dict[str, Any]) -> None:
     assert short(made) == REPLACED
     assert made.before == {"health": change.get("health", "healthy")}
     assert made.after == {"health": "healthy"}
+
+
+@pytest.mark.parametrize("containers", [{}, {"current": SERVES}])
+def test_every_container_gets_its_environment_unlisted(containers: dict[str, Container]) -> None:
+    steps = plan(**containers).steps
+    created = [each for each in steps if "create" in each.words]
+    assert created
+    assert all(each.stdin == "GREETING=Hello World!\n" for each in created)
+    assert not [word for each in steps for word in (*each.words, *each.undo) if "Hello World!" in word]
 
 
 # --- interrupted runs -------------------------------------------------------------------------------------------------
