@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.quai.engine.plugins.module_utils import inputs
@@ -19,8 +21,12 @@ class ActionModule(QuaiAction):
         """Return success, or every problem at once."""
         options, prefix = args["options"], args["prefix"]
         names = [name for name in task_vars if name.startswith(prefix)]
-        problems = inputs.meant(names, options, prefix, load_extra_vars(self._loader)) + inputs.unfit(
-            options, lambda name: self._templar.template(task_vars[name]), names
+        given = load_extra_vars(self._loader)
+        words = yaml_load(Path(args["vocabulary"]).read_text(encoding="utf-8"))["vocabulary"]
+        problems = (
+            inputs.meant(names, options, prefix, given)
+            + inputs.slips(given, {**options, **words}, names)
+            + inputs.unfit(options, lambda name: self._templar.template(task_vars[name]), names)
         )
         if not problems:
             return {}

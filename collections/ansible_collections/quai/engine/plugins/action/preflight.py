@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.yaml import yaml_load  # in C, where PyYAML is: every host parses
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.quai.engine.plugins.module_utils import inputs, ports
 from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
@@ -56,8 +57,10 @@ class ActionModule(QuaiAction):
         # A cached fact of Quai's own (quai_machine) is a variable too.
         facts = task_vars.get("ansible_facts") or {}
         names = [name for name in task_vars if name.startswith(tuple(prefixes)) and name not in facts]
-        return inputs.strangers(names, options, prefixes) + inputs.unfit(
-            options, lambda name: self._templar.template(task_vars[name]), names
+        return (
+            inputs.strangers(names, options, prefixes)
+            + inputs.slips(load_extra_vars(self._loader), options, names)
+            + inputs.unfit(options, lambda name: self._templar.template(task_vars[name]), names)
         )
 
     @staticmethod

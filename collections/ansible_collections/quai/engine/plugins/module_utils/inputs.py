@@ -42,6 +42,19 @@ def meant(names: Iterable[str], known: Collection[str], prefix: str, given: Coll
     return strangers(own, known, [prefix])
 
 
+def slips(given: Iterable[str], known: Iterable[str], told: Iterable[str]) -> list[str]:
+    """Return a sentence for each name from the command line that differs by a slip from a known one, whatever its prefix.
+
+    told: names of which another sentence tells.
+    """
+    known = sorted(known)
+    return [
+        f"There is no variable {name}; did you mean {near[0]}? Remove it or correct its name."
+        for name in sorted(set(given) - set(known) - set(told))
+        if (near := difflib.get_close_matches(name, known, n=1, cutoff=0.9))
+    ]
+
+
 def unfit(options: Mapping[str, Mapping[str, Any]], value_of: Callable[[str], Any], names: Iterable[str]) -> list[str]:
     """Return a sentence for each of the names whose value is not of the type or among the choices of its option.
 

@@ -164,10 +164,11 @@ PLAYBOOKS = Path(__file__).parents[6] / "playbooks"
 
 def inputs_of(playbook: str) -> dict[str, Any]:
     """Return the arguments of a playbook's guard, which is its first task."""
-    (play,) = DataLoader().load_from_file(str(PLAYBOOKS / f"{playbook}.yml"))
+    play, *_others = DataLoader().load_from_file(str(PLAYBOOKS / f"{playbook}.yml"))
     guard = play["tasks"][0]
     assert guard["run_once"]
-    return dict(guard["quai.engine.inputs"])
+    asked = dict(guard["quai.engine.inputs"])
+    return asked | {"vocabulary": asked["vocabulary"].replace("{{ playbook_dir }}", str(PLAYBOOKS))}
 
 
 @pytest.fixture
@@ -181,6 +182,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("playbook", "given", "told"),
     [
+        ("teardown", {"teardown_daat": "myapp_data"}, "teardown_daat; did you mean teardown_data?"),
         ("bundle", {"bundle_realease": "trixie"}, "bundle_realease; did you mean bundle_release?"),
         ("bundle", {"bundle_fiel": "x.tar"}, "bundle_fiel; did you mean bundle_file?"),
         ("doctor", {"doctor_onyl": "disk"}, "doctor_onyl; did you mean doctor_only?"),
@@ -223,6 +225,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "logs_base": "/srv",
     },
     "run": {"run_command": ["ls", "-l"]},
+    "teardown": {"teardown_data": "myapp_data", "teardown_engine": "docker"},
     "status": {"status_format": "json", "status_file": "x", "status_report": "x", "status_history": "", "status_zz": 1},
     "tour": {"tour_language": "fr", "tour_port": "8100", "tour_keep": "true"},
 }
@@ -237,9 +240,31 @@ def test_what_can_be_meant_is_taken(act: Run, playbook: str) -> None:
 
 @pytest.mark.parametrize("playbook", GOOD)
 def test_what_is_typed_is_meant(act: Run, typed: dict[str, Any], playbook: str) -> None:
-    typed[f"{playbook}_zzzzzz"] = "/srv"
+    typed[f"{playbook}_zzzzzzzzzzzz"] = "/srv"
     result = act("inputs", variables=typed, **inputs_of(playbook))
-    assert f"There is no variable {playbook}_zzzzzz. " in result["msg"]
+    assert f"There is no variable {playbook}_zzzzzzzzzzzz. " in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("mapp_port", "There is no variable mapp_port; did you mean myapp_port? Remove it or correct its name."),
+        ("myapp_prot", "There is no variable myapp_prot; did you mean myapp_port? Remove it or correct its name."),
+        (
+            "stauts_format",
+            "There is no variable stauts_format; did you mean status_format? Remove it or correct its name.",
+        ),
+        ("myapp_port", None),
+        ("site_port", None),
+        ("ansible_user", None),
+    ],
+)
+def test_a_slip_of_the_prefix_is_no_variable_of_ones_own(
+    act: Run, typed: dict[str, Any], name: str, told: str | None
+) -> None:
+    typed[name] = "json"
+    result = act("inputs", variables=typed, **inputs_of("status"))
+    assert result.get("msg") == (told and f"Nothing was done. {told}")
 
 
 @pytest.mark.parametrize("playbook", GOOD)
