@@ -233,13 +233,13 @@ def within(lines: Sequence[str], wanted: Span) -> list[str]:
     stamps = [_stamp(line) for line in lines]
     if not any(stamps):
         return list(lines)
-    first, last = 0, len(lines)
+    first, behind = 0, len(lines)
     if wanted.start:
-        first = next((at for at, stamp in enumerate(stamps) if stamp and stamp >= wanted.start), last)
+        first = next((at for at, stamp in enumerate(stamps) if stamp and stamp >= wanted.start), behind)
     if wanted.end:
         kept = max((at for at, stamp in enumerate(stamps) if stamp and stamp <= wanted.end), default=-1)
-        last = next((at for at in range(kept + 1, last) if stamps[at]), last) if kept >= 0 else 0
-    return list(lines[first:last])
+        behind = next((at for at in range(kept + 1, behind) if stamps[at]), behind) if kept >= 0 else 0
+    return list(lines[first:behind])
 
 
 def last_within(found: Output, wanted: Span, count: int | None) -> Output:

@@ -5,8 +5,7 @@ module: run
 short_description: Run a one-off command in the release that serves
 description:
   - A new container of the same image, user, environment, volumes and limits, without the port, runs the command and is
-    removed. What the command prints is shown as it comes. The task fails
-    where the command does, and returns its exit code.
+    removed. What the command prints is shown as it comes. The task fails where the command does, and returns its exit code.
 author: Quai
 options:
   name: {type: str, required: true, description: "Name of the container that serves."}
