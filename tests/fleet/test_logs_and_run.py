@@ -56,9 +56,13 @@ def test_a_span_reaches_into_what_logrotate_made(fleet: Fleet) -> None:
     log = "/var/lib/myapp/data/access.log"
     rules = "rotate 5\ncompress\ndelaycompress\npostrotate\ndocker kill -s USR1 web\nendscript\n"
     fleet.host.write("/root/rotation", f"{log} {{\n{rules}}}\n")
+
+    def logged(mark: str) -> bool:
+        return until(lambda: mark in fleet.host.shell(f"cat {log}").stdout)
+
     for mark in ("turned-1", "turned-2", "turned-3"):
         ask(fleet, mark)
-        assert until(lambda seen=mark: seen in fleet.host.shell(f"cat {log}").stdout)
+        assert logged(mark)
         fleet.host.shell("logrotate -f -s /root/rotated /root/rotation")
         assert until(lambda: fleet.host.shell(f"test -e {log}", check=False).returncode == 0)
     assert fleet.host.shell(f"ls {log}.1 {log}.2.gz {log}.3.gz").returncode == 0
