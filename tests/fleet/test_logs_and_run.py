@@ -67,6 +67,7 @@ def test_a_span_reaches_into_what_logrotate_made(fleet: Fleet) -> None:
         assert until(lambda: fleet.host.shell(f"test -e {log}", check=False).returncode == 0)
     assert fleet.host.shell(f"ls {log}.1 {log}.2.gz {log}.3.gz").returncode == 0
     ask(fleet, "turned-4")
+    assert logged("turned-4")
 
     def turned(*arguments: str) -> list[str]:
         lines = shown(fleet.playbook("logs", *(word for each in arguments for word in ("-e", each)))[1])
