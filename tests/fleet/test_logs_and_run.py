@@ -57,16 +57,17 @@ def test_a_span_reaches_into_what_logrotate_made(fleet: Fleet) -> None:
     rules = "rotate 5\ncompress\ndelaycompress\npostrotate\ndocker kill -s USR1 web\nendscript\n"
     fleet.host.write("/root/rotation", f"{log} {{\n{rules}}}\n")
 
-    def is_logged(mark: str) -> bool:
+    def logged(mark: str) -> bool:
         return until(lambda: mark in fleet.host.shell(f"cat {log}").stdout)
 
     for mark in ("turned-1", "turned-2", "turned-3"):
         ask(fleet, mark)
-        assert is_logged(mark)
+        assert logged(mark)
         fleet.host.shell("logrotate -f -s /root/rotated /root/rotation")
         assert until(lambda: fleet.host.shell(f"test -e {log}", check=False).returncode == 0)
     assert fleet.host.shell(f"ls {log}.1 {log}.2.gz {log}.3.gz").returncode == 0
     ask(fleet, "turned-4")
+    assert logged("turned-4")
 
     def turned(*arguments: str) -> list[str]:
         lines = shown(fleet.playbook("logs", *(word for each in arguments for word in ("-e", each)))[1])
