@@ -103,8 +103,8 @@ class ActionModule(QuaiAction):
             )
 
     def _pull(self, image: str, reference: str) -> None:
-        """Pull the image and give it its name; the registry's own goes again, unless it was there before."""
-        before = self.command(["docker", "image", "inspect", reference])
+        """Pull the image and give it its name. The registry's own goes again, or back to the image that had it."""
+        before = self.command(["docker", "inspect", "--format", "{{.Id}}", reference])
         with self.long_step(f"pulling {reference}"):
             answer = self.command(["docker", "pull", reference])
         if not answer.ok:
@@ -113,5 +113,4 @@ class ActionModule(QuaiAction):
                 "the host reaches the registry and may read there, or have the image sent (app_image_delivery: load)."
             )
         self.command(["docker", "tag", reference, image])
-        if not before.ok:
-            self.command(["docker", "rmi", reference])
+        self.command(["docker", "tag", before.stdout.strip(), reference] if before.ok else ["docker", "rmi", reference])

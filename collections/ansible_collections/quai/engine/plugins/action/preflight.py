@@ -109,7 +109,7 @@ class ActionModule(QuaiAction):
                     "Packages, services and the data directory need root. Run the play with become (and --ask-become-pass where sudo asks), or connect as root."
                 )
             ]
-        problems = self._port(args, answers["listening"], answers["publishing"])
+        problems = self._port(args, answers["listening"], answers["publishing"]) if args["own_ports"] else []
         if args["directory"]:
             problems += space_problem(answers["space"], args["directory"], args["free_mib"])
             problems += foreign_problem(answers, args["directory"], args["owner"])

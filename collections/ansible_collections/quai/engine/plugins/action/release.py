@@ -110,8 +110,8 @@ class ActionModule(QuaiAction):
     def _refuse_taken_port(self, wanted: planning.Wanted, current: state.Container | None, listening: Answer) -> None:
         """Raise Refused when another program holds the port; the release that serves now may."""
         holds = current.published if current and current.running else ()  # stopped, it holds none
-        ours = ports.bound(address for address, port, _inside in holds if port == wanted.port)
-        others = [each for each in ports.listeners(listening.stdout) if each.address not in ours]
+        ours = [address for address, port, _inside in holds if port == wanted.port]
+        others = ports.strangers(ports.listeners(listening.stdout), ours, wanted.port)
         taken = ports.in_the_way(others, wanted.address, wanted.port)
         if not taken:
             return

@@ -9,7 +9,7 @@ from typing import Any
 from ansible import context
 
 from ansible_collections.quai.engine.plugins.module_utils import logs, one_off, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Failure
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Given
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, printable, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, display
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION_UNLESS_OK, engine_answers, refuse_old
@@ -53,8 +53,8 @@ class ActionModule(QuaiAction):
             result |= {"failed": True, "msg": f"{self._host}: {quote(command)} ended with exit code {result['rc']}."}
         return result
 
-    def _run(self, create: tuple[list[str], str], container: str) -> int:
-        """Create (words, and what they read) and start the container, show its output as it comes, and return the command's exit code."""
+    def _run(self, create: tuple[list[str], Given], container: str) -> int:
+        """Create (words, and what they are given) and start the container, show its output as it comes, and return the command's exit code."""
         self._done(self.command(*create))
         started = self.command(["docker", "start", container])
         if started.rc:  # such as a program that is not there: the engine's exit code tells as a shell's would

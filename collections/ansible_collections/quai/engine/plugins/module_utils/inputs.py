@@ -8,6 +8,9 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+SLIP = 0.9
+"""Likeness of two names of which one is the other's misspelling: one letter too few, too many, or two exchanged."""
+ROLES = ("app_", "docker_")
 KEYS = ("type", "choices", "elements")
 
 
@@ -30,14 +33,12 @@ def meant(names: Iterable[str], known: Collection[str], prefix: str, given: Coll
     """Return a sentence for each stranger among the names that was meant for the playbook with this prefix.
 
     given: the names from the command line, which can only be meant for it. Any other may be a site's own: it is refused
-    only where, without the prefix, it is near to a known one.
+    only where it differs by a slip from a known one.
     """
-    rests = [name.removeprefix(prefix) for name in known]
     own = [
         name
         for name in names
-        if name.startswith(prefix)
-        and (name in given or difflib.get_close_matches(name.removeprefix(prefix), rests, n=1))
+        if name.startswith(prefix) and (name in given or difflib.get_close_matches(name, known, n=1, cutoff=SLIP))
     ]
     return strangers(own, known, [prefix])
 
@@ -45,13 +46,13 @@ def meant(names: Iterable[str], known: Collection[str], prefix: str, given: Coll
 def slips(given: Iterable[str], known: Iterable[str], told: Iterable[str]) -> list[str]:
     """Return a sentence for each name from the command line that differs by a slip from a known one, whatever its prefix.
 
-    told: names of which another sentence tells.
+    told: names of which another sentence tells. Inputs of roles are judged where the roles are run.
     """
     known = sorted(known)
     return [
         f"There is no variable {name}; did you mean {near[0]}? Remove it or correct its name."
         for name in sorted(set(given) - set(known) - set(told))
-        if (near := difflib.get_close_matches(name, known, n=1, cutoff=0.9))
+        if not name.startswith(ROLES) and (near := difflib.get_close_matches(name, known, n=1, cutoff=SLIP))
     ]
 
 

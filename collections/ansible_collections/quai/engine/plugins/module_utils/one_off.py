@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from ansible.parsing.splitter import split_args
 
 from ansible_collections.quai.engine.plugins.module_utils.env_file import env_file
-from ansible_collections.quai.engine.plugins.module_utils.plan import Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import Given, Refused
 from ansible_collections.quai.engine.plugins.module_utils.state import Container, Image
 
 LABEL_RUN = "quai.run"
@@ -69,13 +69,13 @@ def refuse_unserved(container: Container | None, name: str) -> Container:
     return container
 
 
-def create(serving: Container, image: Image | None, name: str, command: list[str]) -> tuple[list[str], str]:
-    """Return the words that create the command's container, and what they must read: same image, user, environment, data and limits, no port."""
+def create(serving: Container, image: Image | None, name: str, command: list[str]) -> tuple[list[str], Given]:
+    """Return the words that create the command's container, and what they must be given: same image, user, environment, data and limits, no port."""
     own = set(image.env) if image else set()
     words = ["docker", "create", "--name", name, "--label", f"{LABEL_RUN}={name}", "--no-healthcheck"]
     words += ["--log-driver", "json-file"]  # whatever the engine's is: its output is read from there
     words += ["--user", serving.user] if serving.user else []
-    options, stdin = env_file(dict(each.split("=", 1) for each in serving.env if each not in own))
+    options, given = env_file(dict(each.split("=", 1) for each in serving.env if each not in own and "=" in each))
     words += options
     words += ["--volumes-from", serving.name]
     words += ["--memory", str(serving.memory)] if serving.memory else []
@@ -84,4 +84,4 @@ def create(serving: Container, image: Image | None, name: str, command: list[str
     words += [word for each in serving.tmpfs for word in ("--tmpfs", each)]
     words += [word for each in serving.cap_drop for word in ("--cap-drop", each)]
     words += [word for each in serving.security for word in ("--security-opt", each)]
-    return [*words, serving.image_id, *command], stdin
+    return [*words, serving.image_id, *command], given

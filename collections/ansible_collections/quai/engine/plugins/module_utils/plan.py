@@ -18,6 +18,19 @@ class Failure(Exception):
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a command is given beside its words, which anyone on the host can list: this only its own user and root see."""
+
+    stdin: str = ""
+    """What it reads."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Variables of its environment: name, which a shell can set, to value."""
+
+
+NOTHING = Given()
+
+
+@dataclass(frozen=True)
 class Step:
     """One command on the host: what it does in plain words, its words, and the words that take it back (none: nothing to take back)."""
 
@@ -26,8 +39,7 @@ class Step:
     undo: tuple[str, ...] = ()
     proven: bool = False
     """Whether all before it has proven itself, so that its own failure takes nothing back."""
-    stdin: str = ""
-    """What the command reads: anyone on the host can list its words, and nobody this."""
+    given: Given = NOTHING
 
 
 @dataclass(frozen=True)
@@ -44,9 +56,9 @@ class Plan:
         return [step.title for step in self.steps]
 
 
-def step(title: str, *words: str, undo: Sequence[str] = (), stdin: str = "") -> Step:
+def step(title: str, *words: str, undo: Sequence[str] = (), given: Given = NOTHING) -> Step:
     """Return a step from its words."""
-    return Step(title, words, tuple(undo), stdin=stdin)
+    return Step(title, words, tuple(undo), given=given)
 
 
 LEAST_ENGINE = (18, 9)

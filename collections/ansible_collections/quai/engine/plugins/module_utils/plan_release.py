@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils.env_file import env_file
-from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, step
+from ansible_collections.quai.engine.plugins.module_utils.plan import Given, Plan, Refused, Step, step
 from ansible_collections.quai.engine.plugins.module_utils.plan_data import TOKEN_FILE
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.module_utils.state import Container, Image
@@ -46,7 +46,7 @@ PROOF = (
     + f"if not ({_OK}): sys.exit(1)\n"
     + "e=sys.argv[3]\n"
     + "w=e if isinstance(e,bytes) else e.encode('utf-8','surrogateescape')\n"
-    + "if w not in d: sys.exit('the page does not contain %r (myapp_expect)'%e)\n"
+    + "if w not in d.partition(b'\\r\\n\\r\\n')[2].replace(b'\\r\\n',b'\\n'): sys.exit('the page does not contain %r (myapp_expect)'%e)\n"
 )
 
 _PYTHON = 'exec "$(command -v python3 || command -v python)" "$@"'
@@ -154,8 +154,8 @@ class Wanted:
         return words + (["--volumes-from", self.volumes_from] if self.volumes_from else [])
 
     @property
-    def stdin(self) -> str:
-        """Return what the command of `create` must read."""
+    def given(self) -> Given:
+        """Return how the command of `create` is given the environment."""
         return env_file(self.env)[1]
 
     def probe(self) -> list[str]:
@@ -381,7 +381,7 @@ def _create(wanted: Wanted) -> list[Step]:
             f"create {name} of {wanted.image}",
             *wanted.create(name, serving=True),
             undo=["docker", "rm", "-f", name],
-            stdin=wanted.stdin,
+            given=wanted.given,
         ),
         step(f"start {name} on {wanted.address}:{wanted.port}", "docker", "start", name),
         _wait(wanted, name),
@@ -400,7 +400,7 @@ def _replace(wanted: Wanted, current: Container) -> list[Step]:
             f"create {candidate} of {wanted.image}",
             *wanted.create(candidate, serving=False),
             undo=["docker", "rm", "-f", candidate],
-            stdin=wanted.stdin,
+            given=wanted.given,
         ),
         step(f"start {candidate}", "docker", "start", candidate),
         _wait(wanted, candidate),
@@ -411,7 +411,7 @@ def _replace(wanted: Wanted, current: Container) -> list[Step]:
             f"create {following}",
             *wanted.create(following, serving=True),
             undo=["docker", "rm", "-f", following],
-            stdin=wanted.stdin,
+            given=wanted.given,
         ),
         step(
             f"stop {name}, letting it finish its requests",

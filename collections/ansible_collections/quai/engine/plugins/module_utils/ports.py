@@ -80,6 +80,17 @@ def bound(addresses: Iterable[str]) -> set[str]:
     return found | {"::"} if "0.0.0.0" in found else found  # noqa: S104 - compared, not bound
 
 
+def strangers(listening: Iterable[Listener], ours: Iterable[str], port: int) -> list[Listener]:
+    """Return the sockets that are not those by which a container publishes the port on these addresses.
+
+    A Mac's machine may listen on all addresses for one of them.
+    """
+    own = bound(ours)
+    return [
+        each for each in listening if each.address not in own and not (own and not each.inode and each.port == port)
+    ]
+
+
 def in_the_way(found: list[Listener], address: str, port: int) -> Listener | None:
     """Return the socket that keeps this address (an IP address; 0.0.0.0 or :: for all) and port from being published."""
     every = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
@@ -96,8 +107,8 @@ def conflict(
     port: int,
 ) -> tuple[Listener | None, list[str]]:
     """Return the socket that keeps the container from this address and port, and the other containers that publish it."""
-    ours = bound(each.address for each in published.get(container, []) if each.port == port)
-    taken = in_the_way([each for each in listening if each.address not in ours], address, port)
+    ours = [each.address for each in published.get(container, []) if each.port == port]
+    taken = in_the_way(strangers(listening, ours, port), address, port)
     # A container's port has no listening socket where the engine runs without its userland proxy.
     by = {
         name: held

@@ -13,6 +13,7 @@ options:
   contexts: {type: list, elements: path, default: [], description: "Build contexts on the controller, each with a Dockerfile."}
   address: {type: str, default: 0.0.0.0, description: "IP address on which the application will answer."}
   port: {type: raw, required: true, description: "Port of the host on which the application will answer, 1 to 65535; anything else is refused by name."}
+  own_ports: {type: bool, default: true, description: "Whether what the engine publishes takes a port of the host."}
   container_port: {type: raw, default: 5000, description: "Port inside the container, 1 to 65535."}
   memory: {type: str, default: 512m, description: "Memory limit, a number with b, k, m or g; 0 for none."}
   container: {type: str, required: true, description: "Container that may already hold the port."}

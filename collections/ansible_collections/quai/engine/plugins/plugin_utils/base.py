@@ -15,7 +15,7 @@ from ansible.module_utils.common.yaml import yaml_load  # in C, where PyYAML is:
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Plan, Refused, Step
+from ansible_collections.quai.engine.plugins.module_utils.plan import NOTHING, Failure, Given, Plan, Refused, Step
 from ansible_collections.quai.engine.plugins.module_utils.script import MISSING, Answer, compose, quote, take_apart
 
 HEARTBEAT_SECONDS = 20
@@ -75,10 +75,11 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
             )
         return {name: answers.get(name, MISSING) for name in sections}
 
-    def command(self, words: Sequence[str], stdin: str = "") -> Answer:
-        """Run one command on the host, which reads that text where there is one."""
-        given = f"printf %s {quote([stdin])} | " if stdin else ""
-        return self.read({"command": given + quote(words)})["command"]
+    def command(self, words: Sequence[str], given: Given = NOTHING) -> Answer:
+        """Run one command on the host."""
+        before = f"printf %s {quote([given.stdin])} | " if given.stdin else ""
+        before += "".join(f"{name}={quote([value])} " for name, value in given.environ.items())
+        return self.read({"command": before + quote(words)})["command"]
 
     def fragment(self, shell: str) -> Answer:
         """Run one shell fragment, made of quoted words, on the host."""
@@ -120,7 +121,7 @@ class QuaiAction(ActionBase):  # type: ignore[misc]
         taken: list[Step] = []
         for step in steps:
             self.say(step.title)
-            answer = self.command(step.words, step.stdin)
+            answer = self.command(step.words, step.given)
             if not answer.ok:
                 try:
                     more = on_failure(step, answer) if on_failure else ""

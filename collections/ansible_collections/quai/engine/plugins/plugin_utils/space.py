@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.quai.engine.plugins.module_utils.script import Answer, quote
+from ansible_collections.quai.engine.plugins.module_utils.script import Answer, printable, quote
 
 # The deepest part of the path that exists, so that a directory to come is judged by where it will be.
 _SPACE = """\
@@ -76,7 +76,12 @@ def room_problem(answer: Answer, size: int) -> str:
     return ""
 
 
-_DIRECTORY = '[ ! -e "$1" ] || { stat -c "%u:%g %a %F" "$1"; ls -A "$1" | wc -l; ls -A "$1" | head -n 5; }'
+# A new file system has a directory of its own, which is nobody's.
+_DIRECTORY = """\
+[ -e "$1" ] || exit 0
+stat -c '%u:%g %a %F' "$1"
+ls -A "$1" | grep -cvx 'lost+found'
+ls -A "$1" | grep -vx 'lost+found' | head -n 5"""
 
 
 def what_is_there(directory: str) -> str:
@@ -98,10 +103,10 @@ def foreign_problem(answers: Mapping[str, Answer], directory: str, owner: str) -
 
     answers: `directory` of what_is_there; `ours` succeeds where Quai or the engine knows of data in it, or elsewhere.
     """
-    has, _mode, _kind, entries = taken_apart(answers["directory"])
-    if answers["ours"].ok or not entries or has == owner:
+    has, _mode, kind, entries = taken_apart(answers["directory"])
+    if kind != "directory" or answers["ours"].ok or not entries or has == owner:
         return []
-    first = ", ".join(answers["directory"].stdout.splitlines()[2:7])
+    first = printable(", ".join(answers["directory"].stdout.splitlines()[2:7]))
     return [
         (
             f"The data directory {directory} belongs to {has} and holds {first}{' and more' if entries > 5 else ''}: Quai would "

@@ -19,7 +19,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, step
+from ansible_collections.quai.engine.plugins.module_utils.plan import Given, Plan, Refused, Step, step
 from ansible_collections.quai.engine.plugins.module_utils.script import MISSING, Answer, quote
 from ansible_collections.quai.engine.plugins.plugin_utils import base
 from ansible_collections.quai.engine.plugins.plugin_utils.engine import NONE_INSTALLED, VERSION, engine_answers
@@ -275,9 +275,10 @@ def test_steps_are_taken_in_order_and_told(does: Does, tmp_path: Path, said: lis
 
 
 def test_what_a_step_reads_is_not_among_its_words(does: Does, tmp_path: Path, said: list[str]) -> None:
-    words = ["sh", "-c", f"[ -r /dev/stdin ] && cat /dev/stdin >> {quote([str(tmp_path / 'log')])}"]
-    take(does, [step("read", *words, stdin="A='1' $(id)\nB=%s\\\n")])
-    assert log(tmp_path) == ["A='1' $(id)", "B=%s\\"]
+    file = quote([str(tmp_path / "log")])
+    words = ["sh", "-c", f'[ -r /dev/stdin ] && cat /dev/stdin >> {file} && printf %s "$KEY" >> {file}']
+    take(does, [step("read", *words, given=Given("A='1' $(id)\nB=%s\\\n", {"KEY": "-----'$(id)\n%s"}))])
+    assert log(tmp_path) == ["A='1' $(id)", "B=%s\\", "-----'$(id)", "%s"]
     assert said == ["  quay1: read"]
 
 

@@ -290,10 +290,11 @@ def test_an_image_is_pulled_and_loses_the_registry_s_name(act: Run, guard: Guard
 
 @pytest.mark.usefixtures("said")
 def test_a_name_that_was_pulled_before_stays(act: Run, guard: Guard, tmp_path: Path) -> None:
-    guard.answer("image inspect *", "[{}]\n")
+    guard.answer(f"inspect --format {{{{.Id}}}} {REFERENCE}", "sha256:before\n")
     speaks(guard)
     comes(guard, "pull", document(layers=DIFF_IDS))
     assert not taken(act, tmp_path, **PULLED).get("failed")
+    assert f"docker tag sha256:before {REFERENCE}" in guard.changes()
     assert not [call for call in guard.changes() if "rmi" in call]
 
 

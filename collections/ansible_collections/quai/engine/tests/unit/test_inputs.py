@@ -256,6 +256,7 @@ def test_what_is_typed_is_meant(act: Run, typed: dict[str, Any], playbook: str) 
         ),
         ("myapp_port", None),
         ("site_port", None),
+        ("app_data_directory", None),  # a role's, near to another
         ("ansible_user", None),
     ],
 )
@@ -265,6 +266,13 @@ def test_a_slip_of_the_prefix_is_no_variable_of_ones_own(
     typed[name] = "json"
     result = act("inputs", variables=typed, **inputs_of("status"))
     assert result.get("msg") == (told and f"Nothing was done. {told}")
+
+
+@pytest.mark.parametrize("playbook", GOOD)
+def test_a_sites_own_variable_may_be_somewhat_like_an_input(act: Run, typed: dict[str, Any], playbook: str) -> None:
+    assert typed == {}
+    own = {"bundle_gemfile": 1, "teardown_hooks": 1, "run_comments": 1, "logs_files": 1, "doctor_name": 1}
+    assert not act("inputs", variables=GOOD[playbook] | own, **inputs_of(playbook)).get("failed")
 
 
 @pytest.mark.parametrize("playbook", GOOD)

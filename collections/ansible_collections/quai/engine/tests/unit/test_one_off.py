@@ -92,8 +92,8 @@ SERVING = dataclasses.replace(
 
 
 def test_a_container_like_the_one_that_serves_without_its_port() -> None:
-    words, stdin = one_off.create(SERVING, OWN, "web-run-1", ["ls", "-l"])
-    assert stdin == "HOME=/root\nGREETING=Hello; World\n"
+    words, given = one_off.create(SERVING, OWN, "web-run-1", ["ls", "-l"])
+    assert given.stdin == "HOME=/root\nGREETING=Hello; World\n"
     assert words == [
         "docker", "create", "--name", "web-run-1", "--label", "quai.run=web-run-1", "--no-healthcheck",
         "--log-driver", "json-file", "--user", "1000:1000", "--env-file", "/dev/stdin",
@@ -104,8 +104,8 @@ def test_a_container_like_the_one_that_serves_without_its_port() -> None:
 
 
 def test_a_container_made_by_hand_has_no_limits_to_keep() -> None:
-    words, stdin = one_off.create(container("web"), None, "web-run-1", ["ls"])
-    assert stdin == ""
+    words, given = one_off.create(replace(container("web"), env=("UNSET",)), None, "web-run-1", ["ls"])
+    assert given.stdin == ""
     assert words[9:] == ["--volumes-from", "web", "sha256:" + "1" * 64, "ls"]
 
 

@@ -308,7 +308,7 @@ def test_words_of_the_container() -> None:
     ]:
         assert part in text, part
     assert "Hello World!" not in text
-    assert WANTED.stdin == "GREETING=Hello World!\n"
+    assert WANTED.given.stdin == "GREETING=Hello World!\n"
     assert words[-5:] == [WANTED.image_number, "gunicorn", "--bind", "0.0.0.0:5000", "myapp:app"]
 
 
@@ -389,7 +389,7 @@ def test_every_container_gets_its_environment_unlisted(containers: dict[str, Con
     steps = plan(**containers).steps
     created = [each for each in steps if "create" in each.words]
     assert created
-    assert all(each.stdin == "GREETING=Hello World!\n" for each in created)
+    assert all(each.given.stdin == "GREETING=Hello World!\n" for each in created)
     assert not [word for each in steps for word in (*each.words, *each.undo) if "Hello World!" in word]
 
 
@@ -635,7 +635,7 @@ def test_the_probe_shows_what_was_answered(port: int) -> None:
     assert len(done.stdout) < 700
 
 
-@pytest.mark.parametrize("expect", ["", "Hello from localhost", "naïve", "x" * 100_000])
+@pytest.mark.parametrize("expect", ["", "Hello from localhost", "naïve", "200 OK", "x" * 100_000])
 def test_what_is_expected_of_the_page(port: int, environment: dict[str, str], expect: str) -> None:
     done = run(but(container_port=port, expect=expect).proof(), environment)
     if expect in ("", "Hello from localhost"):

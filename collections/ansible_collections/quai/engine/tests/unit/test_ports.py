@@ -19,6 +19,7 @@ from ansible_collections.quai.engine.plugins.module_utils.ports import (
     listeners,
     owner_of,
     published,
+    strangers,
 )
 
 V4, V6 = "0.0.0.0", "::"
@@ -102,6 +103,16 @@ def test_who_listens_on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
         Listener("::1", 631, ""),
     ]
     assert shell(owner_of(found[0])) == "ControlCe (pid 612)\n"
+
+
+@pytest.mark.parametrize("published", ["0.0.0.0", "127.0.0.1"])
+def test_a_macs_machine_listens_for_what_is_published_in_it(published: str) -> None:
+    """On all addresses too, where 127.0.0.1 is meant and the port is one that only root may have."""
+    found = [Listener(V4, 80, ""), Listener(V4, 5000, "")]
+    assert strangers(found, [published], 80) == [Listener(V4, 5000, "")]
+    assert strangers(found, [], 80) == found
+    on_linux = [Listener(V4, 80, "4711")]
+    assert strangers(on_linux, ["127.0.0.1"], 80) == on_linux
 
 
 @pytest.mark.usefixtures("on_a_mac")

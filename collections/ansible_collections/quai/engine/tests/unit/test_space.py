@@ -142,6 +142,13 @@ def test_what_somebody_keeps_there_is_shown(tmp_path: Path) -> None:
 def test_a_directory_in_which_nothing_is_may_be_anybodys(tmp_path: Path) -> None:
     assert foreign(tmp_path, "1234:1234") == []
     assert foreign(tmp_path / "to come", "1234:1234") == []
+    (tmp_path / "lost+found").mkdir()  # a file system that was just made
+    assert foreign(tmp_path, "1234:1234") == []
+
+
+def test_names_of_files_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2Jb").touch()
+    assert "\x1b" not in foreign(tmp_path, "1234:1234")[0]
 
 
 def test_a_directory_taken_apart(tmp_path: Path) -> None:
