@@ -91,16 +91,16 @@ class ActionModule(QuaiAction):
         return problems
 
     def _of_the_host(self, args: dict[str, Any]) -> list[str]:
-        answers = self.read(
-            {
-                "user": "id -u; id -un",
-                "listening": ports.LISTENING,
-                "publishing": ports.publishing(int(args["port"]), args["container"]),
-                "space": free_space(args["directory"]),
-                "directory": what_is_there(args["directory"]),
-                "ours": quote(["sh", "-c", _OURS, "sh", args["directory"], args["register_directory"], args["data"]]),
-            }
-        )
+        sections = {"user": "id -u; id -un"}
+        if args["own_ports"]:
+            sections["listening"] = ports.LISTENING
+            sections["publishing"] = ports.publishing(int(args["port"]), args["container"])
+        if args["directory"]:
+            sections["space"] = free_space(args["directory"])
+            sections["directory"] = what_is_there(args["directory"])
+            words = ["sh", "-c", _OURS, "sh", args["directory"], args["register_directory"], args["data"]]
+            sections["ours"] = quote(words)
+        answers = self.read(sections)
         user = answers["user"].stdout.split()
         if args["root"] and user[:1] != ["0"]:
             return [

@@ -86,9 +86,7 @@ def strangers(listening: Iterable[Listener], ours: Iterable[str], port: int) -> 
     A Mac's machine may listen on all addresses for one of them.
     """
     own = bound(ours)
-    return [
-        each for each in listening if each.address not in own and not (own and not each.inode and each.port == port)
-    ]
+    return [each for each in listening if each.port != port or not (each.address in own or (own and not each.inode))]
 
 
 def in_the_way(found: list[Listener], address: str, port: int) -> Listener | None:

@@ -104,7 +104,7 @@ def test_a_container_like_the_one_that_serves_without_its_port() -> None:
 
 
 def test_a_container_made_by_hand_has_no_limits_to_keep() -> None:
-    words, given = one_off.create(replace(container("web"), env=("UNSET",)), None, "web-run-1", ["ls"])
+    words, given = one_off.create(dataclasses.replace(container("web"), env=("UNSET",)), None, "web-run-1", ["ls"])
     assert given.stdin == ""
     assert words[9:] == ["--volumes-from", "web", "sha256:" + "1" * 64, "ls"]
 
