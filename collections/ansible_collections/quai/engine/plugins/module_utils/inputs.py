@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -11,22 +11,22 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 SLIP = 0.9
 """Likeness of two names of which one is the other's misspelling: one letter too few, too many, or two exchanged."""
 ROLES = ("app_", "docker_")
+"""What the names of the roles' inputs begin with."""
 KEYS = ("type", "choices", "elements")
 
 
 def strangers(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str]) -> list[str]:
     """Return a sentence for each name that has one of the prefixes and is not known, with the name it is nearest to."""
     known, prefixes = sorted(known), tuple(prefixes)
-    sentences = []
-    for name in sorted(names):
-        if name.startswith(prefixes) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            sentences.append(
-                f"There is no variable {name}"
-                + (f"; did you mean {near[0]}?" if near else ".")
-                + " Remove it or correct its name."
-            )
-    return sentences
+    return [
+        _unknown(name, difflib.get_close_matches(name, known, n=1))
+        for name in sorted(names)
+        if name.startswith(prefixes) and name not in known
+    ]
+
+
+def _unknown(name: str, near: Sequence[str]) -> str:
+    return f"There is no variable {name}{f'; did you mean {near[0]}?' if near else '.'} Remove it or correct its name."
 
 
 def meant(names: Iterable[str], known: Collection[str], prefix: str, given: Collection[str]) -> list[str]:
@@ -50,7 +50,7 @@ def slips(given: Iterable[str], known: Iterable[str], told: Iterable[str]) -> li
     """
     known = sorted(known)
     return [
-        f"There is no variable {name}; did you mean {near[0]}? Remove it or correct its name."
+        _unknown(name, near)
         for name in sorted(set(given) - set(known) - set(told))
         if not name.startswith(ROLES) and (near := difflib.get_close_matches(name, known, n=1, cutoff=SLIP))
     ]
