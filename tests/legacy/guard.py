@@ -2,8 +2,9 @@
 
 It refuses every subcommand and every flag that the real 1.6.2 lacks (the recorded flags.json), with its words and exit codes;
 and what only its daemon refused: named volumes, no-new-privileges. `docker -d` becomes the real dockerd, with the same flags.
-`version` tells 1.6.2. `inspect` takes the name of a container or else of an image, knows `.Volumes` and no `.Mounts`, and ids of
-images without `sha256:`. All other output is that of the real docker, and so is the build: it would accept ARG and HEALTHCHECK.
+`version` tells 1.6.2. `inspect` takes the name of a container or else of an image, knows `.Volumes` and nothing that came later; ids
+of images are without `sha256:`, told and asked for. All other output is that of the real docker, and so is the build: it would
+accept ARG and HEALTHCHECK.
 """
 
 from __future__ import annotations
@@ -139,6 +140,12 @@ down() {
   exit 1
 }
 
+# sha256:ID would be the tag of an image named sha256.
+case $command/${1:-} in
+  create/sha256:* | run/sha256:*) echo "Unable to find image '$1' locally" >&2; exit 1 ;;
+  rmi/sha256:* | tag/sha256:* | save/sha256:* | history/sha256:*) echo "Error response from daemon: No such image: $1" >&2; exit 1 ;;
+esac
+
 case $command in
   version)
     for each in Client Server; do
@@ -151,19 +158,25 @@ case $command in
     real info >/dev/null 2>&1 || down
     status=0
     comma=
+    # Not RootFS, which proves an image that was sent: 1.6.2 would have kept its id, the docker of today makes its own.
+    later='Mounts RepoTags RepoDigests Metadata GraphDriver Status Health'
+    either=$(echo "$later" | sed 's/ /\\|/g')
     [ -n "$format" ] || printf '['
     for each in "$@"; do
       kind=container
       if ! found=$(real inspect --type container "$each" 2>/dev/null); then
         kind=image
-        if ! found=$(real inspect --type image "$each" 2>/dev/null); then
+        # sha256:ID would be the tag of an image named sha256.
+        if [ "${each#sha256:}" != "$each" ] || ! found=$(real inspect --type image "$each" 2>/dev/null); then
           echo "Error: No such image or container: $each" >&2
           status=1
           continue
         fi
       fi
       if [ -n "$format" ]; then
-        case $format in *.Mounts*) echo "Template parsing error: <.Mounts>: can't evaluate field Mounts" >&2; exit 64 ;; esac
+        for field in $later; do
+          case $format in *".$field"*) echo "Template parsing error: <.$field>: can't evaluate field $field" >&2; exit 64 ;; esac
+        done
         real inspect --type $kind --format "$format" "$each" | sed 's/^sha256://' || status=1
         continue
       fi
@@ -174,11 +187,15 @@ case $command in
         printf '"Volumes": {%s},\n' "$(real inspect --type container --format "$volumes" "$each")"
         printf '"VolumesRW": {%s},\n' "$(real inspect --type container --format "$writable" "$each")"
       fi
-      printf '%s\n' "$found" | sed '1,2d;$d;s/"\(Id\|Image\|Parent\)": "sha256:/"\1": "/;s/"Mounts":/"UnknownTo162":/'
+      printf '%s\n' "$found" | sed '1,2d;$d;s/"\(Id\|Image\|Parent\)": "sha256:/"\1": "/;s/"\('"$either"'\)":/"UnknownTo162":/'
       comma=,
     done
     [ -n "$format" ] || printf ']\n'
     exit $status ;;
+  images)
+    eval "set -- $flags\"\$@\""
+    listed=$(real images "$@") || exit
+    printf '%s\n' "$listed" | sed '/^$/d;s/sha256://' ;;
   *)
     eval "set -- $flags\"\$@\""
     eval "exec \"@REAL@/docker\" $main\"$command\" \"\$@\"" ;;

@@ -71,6 +71,8 @@ def test_every_recorded_flag_is_let_through(host: Host, command: str) -> None:
         (["-H", "unix:///x", "network", "ls"], 1, "docker: 'network' is not a docker command."),
         (["daemon"], 1, "docker: 'daemon' is not a docker command."),
         (["run", "-v", "data:/data", "x"], 1, "volume paths must be absolute"),
+        (["create", "--name", "x", "sha256:abc"], 1, "Unable to find image 'sha256:abc' locally"),
+        (["rmi", "-f", "sha256:abc"], 1, "No such image: sha256:abc"),
         (["run", "--security-opt=no-new-privileges", "x"], 1, "Invalid --security-opt"),
     ],
 )
@@ -110,7 +112,7 @@ def test_inspect(host: Host) -> None:
 info) ;;
 "inspect --type container --format {{{{range"*) echo '"/data": "/var/lib/x"' ;;
 "inspect --type container web") printf %s '{CONTAINER}' ;;
-"inspect --type image base") printf %s '[\n    {{\n        "Id": "sha256:2f"\n    }}\n]' ;;
+"inspect --type image base" | "inspect --type image sha256:2f") printf %s '[\n    {{\n        "Id": "sha256:2f",\n        "RepoTags": []\n    }}\n]' ;;
 *) exit 1 ;;
 esac""",
     )
@@ -118,6 +120,15 @@ esac""",
     assert (done.returncode, done.stderr) == (1, "Error: No such image or container: nosuch\n")
     container, image = json.loads(done.stdout)
     assert container["Volumes"] == {"/data": "/var/lib/x"}
-    assert (container["Image"], "Mounts" in container, image) == ("2f", False, {"Id": "2f"})
+    assert (container["Image"], "Mounts" in container, image["Id"], "RepoTags" in image) == ("2f", False, "2f", False)
+    assert "can't evaluate field RepoTags" in host.run("inspect", "-f", "{{.RepoTags}}", "base").stderr
+    assert host.run("inspect", "sha256:2f").stderr == "Error: No such image or container: sha256:2f\n"
     nothing = host.run("inspect", "nosuch")
     assert (nothing.returncode, json.loads(nothing.stdout)) == (1, [])
+
+
+def test_images_have_digits_for_ids(host: Host) -> None:
+    host.program("docker", "printf 'REPOSITORY TAG IMAGE\\nbase latest sha256:2f\\n'")
+    assert host.run("images", "--no-trunc").stdout == "REPOSITORY TAG IMAGE\nbase latest 2f\n"
+    host.program("docker", "exit 3")
+    assert host.run("images").returncode == 3

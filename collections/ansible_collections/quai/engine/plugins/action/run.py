@@ -9,10 +9,10 @@ from typing import Any
 from ansible import context
 
 from ansible_collections.quai.engine.plugins.module_utils import logs, one_off, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Given
+from ansible_collections.quai.engine.plugins.module_utils.plan import Failure, Given, is_old
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, printable, quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, display
-from ansible_collections.quai.engine.plugins.plugin_utils.engine import VERSION_UNLESS_OK, engine_answers, refuse_old
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import ANY_VERSION, engine_answers
 
 PAUSE_SECONDS = 0.5
 """Between two looks at the command."""
@@ -26,15 +26,16 @@ class ActionModule(QuaiAction):
         typed = one_off.typed(context.CLIARGS.get("extra_vars") or (), args["variable"]) if args["variable"] else None
         command = one_off.words_of(typed or args["command"])
         name = args["name"]
+        # In words that engines of any age know.
         answers = self.read(
             {
-                "container": quote(["docker", "container", "inspect", name]),
-                "version": VERSION_UNLESS_OK,
-                "image": f'docker image inspect "$({quote(["docker", "container", "inspect", "--format", "{{.Image}}", name])})"',
+                "version": ANY_VERSION,
+                "container": quote(["docker", "inspect", name]),
+                "image": f'docker inspect "$({quote(["docker", "inspect", "--format", "{{.Image}}", name])})"',
             }
         )
         engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=False)
-        refuse_old(answers["version"], self._host, "A one-off command")
+        self._old = is_old(state.engine_version(answers["version"].stdout))
         found = state.by_name(state.containers(answers["container"].stdout), name)
         serving = one_off.refuse_unserved(found, name)
         image = next(iter(state.images(answers["image"].stdout)), None)
@@ -46,7 +47,7 @@ class ActionModule(QuaiAction):
         self.say(title)
         container = f"{name}-run-{secrets.token_hex(4)}"
         try:
-            result["rc"] = self._run(one_off.create(serving, image, container, command), container)
+            result["rc"] = self._run(one_off.create(serving, image, container, command, old=self._old), container)
         finally:
             self.command(["docker", "rm", "-f", container])
         if result["rc"]:
@@ -64,8 +65,8 @@ class ActionModule(QuaiAction):
             # The state first: what is read after it says that it ended is all there is.
             answers = self.read(
                 {
-                    "container": quote(["docker", "container", "inspect", container]),
-                    "output": logs.output(f"{one_off.LABEL_RUN}={container}", container, since, None),
+                    "container": quote(["docker", "inspect", container]),
+                    "output": self._output(container, since),
                 }
             )
             self._done(answers["container"])
@@ -76,8 +77,15 @@ class ActionModule(QuaiAction):
                     display.display(f"{self._host} | {printable(line)}")
             now = state.by_name(state.containers(answers["container"].stdout), container)
             if now and not now.running:
-                return now.exit_code
+                return now.exit_code or started.rc
             time.sleep(PAUSE_SECONDS)
+
+    def _output(self, container: str, since: str) -> str:
+        """Return the fragment that prints the container's output. since: the moment of the last line that was shown, or empty."""
+        label = f"{one_off.LABEL_RUN}={container}"
+        if self._old:
+            return logs.old_output(label, container, state.moment(since), None)
+        return logs.output(label, container, since, None)
 
     def _done(self, answer: Answer) -> None:
         if not answer.ok:

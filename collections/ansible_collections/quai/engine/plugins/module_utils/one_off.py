@@ -69,10 +69,16 @@ def refuse_unserved(container: Container | None, name: str) -> Container:
     return container
 
 
-def create(serving: Container, image: Image | None, name: str, command: list[str]) -> tuple[list[str], Given]:
-    """Return the words that create the command's container, and what they must be given: same image, user, environment, data and limits, no port."""
+def create(
+    serving: Container, image: Image | None, name: str, command: list[str], *, old: bool = False
+) -> tuple[list[str], Given]:
+    """Return the words that create the command's container, and what they must be given: same image, user, environment, data and limits, no port.
+
+    old: for an engine of before 1.10, which has no health checks and whose ids are digits alone.
+    """
     own = set(image.env) if image else set()
-    words = ["docker", "create", "--name", name, "--label", f"{LABEL_RUN}={name}", "--no-healthcheck"]
+    words = ["docker", "create", "--name", name, "--label", f"{LABEL_RUN}={name}"]
+    words += [] if old else ["--no-healthcheck"]
     words += ["--log-driver", "json-file"]  # whatever the engine's is: its output is read from there
     words += ["--user", serving.user] if serving.user else []
     options, given = env_file(dict(each.split("=", 1) for each in serving.env if each not in own and "=" in each))
@@ -84,4 +90,4 @@ def create(serving: Container, image: Image | None, name: str, command: list[str
     words += [word for each in serving.tmpfs for word in ("--tmpfs", each)]
     words += [word for each in serving.cap_drop for word in ("--cap-drop", each)]
     words += [word for each in serving.security for word in ("--security-opt", each)]
-    return [*words, serving.image_id, *command], given
+    return [*words, serving.image_id.removeprefix("sha256:") if old else serving.image_id, *command], given

@@ -77,6 +77,13 @@ def is_old(version: Sequence[int]) -> bool:
     return bool(version) and tuple(version) < BY_CONTENT
 
 
+def version_text(version: Sequence[int]) -> str:
+    """Return a version as Docker writes it: those named for a month have two digits for it, (18, 9) is "18.09"."""
+    return ".".join(
+        f"{part:02}" if place == 1 and 17 <= version[0] <= 20 else str(part) for place, part in enumerate(version)
+    )
+
+
 def refuse_old_engine(
     version: Sequence[int], least: Sequence[int] = LEAST_ENGINE, *, old_will_do: bool = False
 ) -> None:
@@ -85,7 +92,7 @@ def refuse_old_engine(
         return
     if version and tuple(version) < tuple(least):
         raise Refused(
-            f"Docker {'.'.join(map(str, version))} is too old: {'.'.join(map(str, least))} is the least.",
+            f"Docker {version_text(version)} is too old: {version_text(least)} is the least.",
             "Older engines lack the commands by which data and releases are kept safe.",
             "Upgrade the host to Debian 11 or later, or install a newer docker.io there.",
         )

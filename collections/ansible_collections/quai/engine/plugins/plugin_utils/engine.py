@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.quai.engine.plugins.module_utils.plan import LEAST_ENGINE, Refused, is_old, refuse_old_engine
+from ansible_collections.quai.engine.plugins.module_utils.plan import (
+    LEAST_ENGINE,
+    Refused,
+    is_old,
+    refuse_old_engine,
+    version_text,
+)
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, unless_ok
 from ansible_collections.quai.engine.plugins.module_utils.state import engine_version
 
@@ -55,6 +61,6 @@ def refuse_old(answer: Answer, host: str, what: str) -> None:
     if is_old(engine_version(answer.stdout)):
         raise Refused(
             f"{host} has Docker {answer.stdout.strip()}.",
-            f"{what} needs an engine since {'.'.join(map(str, LEAST_ENGINE))}.",
+            f"{what} needs an engine since {version_text(LEAST_ENGINE)}.",
             "Upgrade the host to Debian 11 or later. Nothing was changed.",
         )

@@ -470,7 +470,7 @@ def test_in_a_real_play(guard: Guard, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "Docker 17.12.1 is too old: 18.9 is the least." in done.stdout + done.stderr
+    assert "Docker 17.12.1 is too old: 18.09 is the least." in done.stdout + done.stderr
     assert "changed=0" in done.stdout
     assert guard.changes() == []
     hosts = Path(f"{guard.log}.host").read_text(encoding="utf-8").split()

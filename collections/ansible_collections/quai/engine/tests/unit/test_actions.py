@@ -104,7 +104,7 @@ def test_an_engine_too_old(act: Run, guard: Guard, tmp_path: Path, module: str, 
     result = act(module, check, state=state, **args_of(module, tmp_path))
     assert result["failed"]
     assert not result["changed"]
-    assert result["msg"].startswith("Docker 17.12.1 is too old: 18.9 is the least.")
+    assert result["msg"].startswith("Docker 17.12.1 is too old: 18.09 is the least.")
     assert guard.changes() == []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.quai.engine.plugins.action import image_take
+from ansible_collections.quai.engine.plugins.action import image_take, run as run_action
 from ansible_collections.quai.engine.plugins.module_utils import plan_data, plan_release, ports, state
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
 from ansible_collections.quai.engine.plugins.module_utils.state import Mount
@@ -471,13 +471,37 @@ def test_status_of_a_release_made_by_hand(act: Run, jessie: Guard, tmp_path: Pat
     assert "pids" not in row["drift"]
 
 
-def test_run_and_tour_are_refused_in_plain_words(act: Run, jessie: Guard) -> None:
+def test_the_tour_is_refused_in_plain_words(act: Run, jessie: Guard) -> None:
     jessie.answer("ps *")
-    for result in (act("run", name="web", command="ls"), act("tour", state="open")):
-        assert result["failed"]
-        assert result["msg"].startswith("quay1 has Docker 1.6.2. ")
-        assert "needs an engine since 18.9." in result["msg"]
+    result = act("tour", state="open")
+    assert result["failed"]
+    assert result["msg"].startswith("quay1 has Docker 1.6.2. ")
+    assert "needs an engine since 18.09." in result["msg"]
     assert not [call for call in jessie.calls if call.split()[1] in ("create", "run", "start", "rm", "pull")]
+
+
+def test_a_one_off_command(act: Run, jessie: Guard, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_action.secrets, "token_hex", lambda _size: "5eed")
+    [web] = json.loads(documents("web"))
+    ended = {"Name": "/web-run-5eed", "Id": "c1", "State": web["State"] | {"Running": False, "ExitCode": 3}}
+    jessie.answer("inspect --format {{.Image}} web", web["Image"])
+    jessie.answer(f"inspect {web['Image']}", json.dumps([{"Id": web["Image"], "Config": {"Env": ["LANG=C.UTF-8"]}}]))
+    jessie.answer("inspect --format {{.Id}} web-run-5eed", "c1\n")
+    jessie.answer("inspect --format * c1", "c1 /web-run-5eed -\n")
+    jessie.answer("inspect web", documents("web"))
+    jessie.answer("inspect web-run-5eed", json.dumps([ended]))
+    jessie.answer("ps -aq --no-trunc --filter label=quai.run=web-run-5eed", "c1\n")
+    jessie.answer("logs --timestamps --tail all c1", "2026-01-01T00:00:01.000000000Z it is done\n")
+    for change in ("create *", "start *", "rm -f web-run-5eed"):
+        jessie.answer(change)
+    result = act("run", name="web", command="ls -l")
+    assert (result["rc"], result["msg"]) == (3, "quay1: ls -l ended with exit code 3.")
+    assert said[1:] == ["quay1 | it is done"]
+    create, start, remove = (call.split()[1:] for call in jessie.changes())
+    assert create[-3:] == [web["Image"], "ls", "-l"]
+    assert (start, remove) == (["start", "web-run-5eed"], ["rm", "-f", "web-run-5eed"])
+    told = {word for word in create[:-2] if word.startswith("-")}
+    assert told <= {name for group in KNOWN["create"] for name in group}
 
 
 def test_logs_of_adopted_data_and_of_the_container(

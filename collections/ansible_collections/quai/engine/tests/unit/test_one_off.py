@@ -132,10 +132,11 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def serves(guard: Guard, code: int = 0) -> None:
     """The engine serves, and runs a command that ends with this exit code."""
     ended = WEB | {"State": {"Running": False, "ExitCode": code}}
-    guard.answer("container inspect web", json.dumps([WEB]))
-    guard.answer("container inspect --format *Image* web", "sha256:1\n")
-    guard.answer("image inspect sha256:1", json.dumps([{"Id": "sha256:1", "Config": {"Env": ["A=1"]}}]))
-    guard.answer("container inspect web-run-*", json.dumps([ended]).replace("/web", "/web-run-5eed"))
+    guard.answer("version *", "28.5.2\n")
+    guard.answer("inspect web", json.dumps([WEB]))
+    guard.answer("inspect --format *Image* web", "sha256:1\n")
+    guard.answer("inspect sha256:1", json.dumps([{"Id": "sha256:1", "Config": {"Env": ["A=1"]}}]))
+    guard.answer("inspect web-run-*", json.dumps([ended]).replace("/web", "/web-run-5eed"))
     guard.answer("create *", "c2\n")
     guard.answer("start *")
     guard.answer("ps * name=^/web-run-* *", "c2 web-run-5eed \n")
@@ -180,8 +181,7 @@ def test_a_container_that_cannot_be_made_is_told_and_removed(act: Run, guard: Gu
 
 def test_nothing_is_run_where_nothing_is_served(act: Run, guard: Guard) -> None:
     guard.answer("version *", "28.5.2\n")
-    guard.answer("container inspect *", "[]\n", "Error response from daemon: No such container: web", 1)
-    guard.answer("image inspect *", "[]\n", "", 1)
+    guard.answer("inspect *", "[]\n", "Error: No such object: web", 1)
     result = act("run", name="web", command=["ls"])
     assert result["msg"].startswith("There is no container web: nothing is served.")
     assert guard.changes() == []

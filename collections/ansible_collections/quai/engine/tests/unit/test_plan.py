@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused, Step, refuse_old_engine, step
@@ -29,11 +31,12 @@ def test_engines_that_will_do(version: tuple[int, ...]) -> None:
     refuse_old_engine(version)
 
 
-@pytest.mark.parametrize("version", [(1, 6, 2), (1, 13, 1), (17, 12, 0), (18, 6, 3), (18,)])
-def test_engines_too_old(version: tuple[int, ...]) -> None:
-    with pytest.raises(
-        Refused, match=r"^Docker {} is too old: 18\.9 is the least\.".format(r"\.".join(map(str, version)))
-    ):
+@pytest.mark.parametrize(
+    ("version", "written"),
+    [((1, 6, 2), "1.6.2"), ((1, 13, 1), "1.13.1"), ((17, 12, 0), "17.12.0"), ((18, 6, 3), "18.06.3"), ((18,), "18")],
+)
+def test_engines_too_old(version: tuple[int, ...], written: str) -> None:
+    with pytest.raises(Refused, match=rf"^Docker {re.escape(written)} is too old: 18\.09 is the least\."):
         refuse_old_engine(version)
 
 

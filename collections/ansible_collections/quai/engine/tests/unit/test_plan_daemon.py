@@ -296,7 +296,7 @@ def test_service_mode(facts: Facts, asked: str, mode: str) -> None:
         (host(BARE, release=""), WANTED, "This host runs"),
         (BARE, want(users=["deploy", "nobodys"]), "names nobodys, unknown"),
         (host(FOREIGN, version=(1, 6, 2)), WANTED, "1.6.2 is too old"),
-        (host(FOREIGN, answers=False, version=(18, 6, 1)), WANTED, "18.6.1 is too old"),
+        (host(FOREIGN, answers=False, version=(18, 6, 1)), WANTED, "18.06.1 is too old"),
         (host(BARE, systemd=False), want(service="systemd"), "systemd does not run"),
         (host(FOREIGN, unit_active=False), WANTED, "kill 77"),
         (host(FOREIGN, config_text="{"), WANTED, "is not JSON"),
@@ -649,7 +649,7 @@ def test_an_old_engine_that_was_here_gets_only_what_is_asked_for() -> None:
     [
         (host(OLD_BARE, release="9"), "Debian 9 (stretch) never had a docker.io"),
         (host(OLD_SERVED, version=(1, 5, 0)), "1.5.0 is too old: 1.6.2 is the least"),
-        (host(SERVED, version=(1, 6, 2)), "1.6.2 is too old: 18.9 is the least"),
+        (host(SERVED, version=(1, 6, 2)), "1.6.2 is too old: 18.09 is the least"),
     ],
 )
 def test_refusals_of_old_ones(facts: Facts, words: str) -> None:

@@ -99,7 +99,7 @@ def test_an_old_engine_is_refused(act: Run, guard: Guard) -> None:
     guard.answer("version *", "1.6.2\n")
     guard.answer("*", rc=2)
     result = act("tour", state="open")
-    assert result["msg"].startswith("quay1 has Docker 1.6.2. The tour needs an engine since 18.9.")
+    assert result["msg"].startswith("quay1 has Docker 1.6.2. The tour needs an engine since 18.09.")
     assert changes(guard) == []
 
 
