@@ -6,7 +6,7 @@ short_description: Show what the application logged, and follow it
 description:
   - The log files on the data volume, which span releases, and what the engine keeps of the output of the application's
     containers, retained ones included. A file is read as far back as the count or the span needs, into those that were
-    rotated (C(FILE.1), C(FILE.2.gz), ...). A line is shown as C(HOST SOURCE | line) while it is read.
+    rotated (C(FILE.1), C(FILE.2.gz), ..., or C(FILE-20260131.gz), ...). A line is shown as C(HOST SOURCE | line) while it is read.
 author: Quai
 options:
   name: {type: str, required: true, description: "Name of the container that serves."}

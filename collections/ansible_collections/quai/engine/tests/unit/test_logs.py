@@ -62,23 +62,32 @@ def test_the_last_lines(log: Path, count: int, lines: list[str]) -> None:
     assert reader.more() == []
 
 
-def rotate(log: Path) -> None:
-    """Rotate as logrotate does, with delaycompress: FILE.1, FILE.2.gz, FILE.3.gz."""
-    for number in (3, 2):
-        if (older := Path(f"{log}.{number}.gz")).exists():
-            older.rename(f"{log}.{number + 1}.gz")
-    if (latest := Path(f"{log}.1")).exists():
-        Path(f"{log}.2.gz").write_bytes(gzip.compress(latest.read_bytes()))
-        latest.unlink()
+def rotate(log: Path, dated: bool) -> None:
+    """Rotate as logrotate does, with delaycompress: FILE.1, FILE.2.gz, FILE.3.gz, or with dateext FILE-20260103, FILE-20260102.gz."""
+    latest = Path(f"{log}.1")
+    if dated:
+        made = sorted(log.parent.glob("*-2026*"))
+        latest = Path(f"{log}-202601{len(made) + 1:02}")
+        if made and not made[-1].name.endswith(".gz"):
+            Path(f"{made[-1]}.gz").write_bytes(gzip.compress(made[-1].read_bytes()))
+            made[-1].unlink()
+    else:
+        for number in (3, 2):
+            if (older := Path(f"{log}.{number}.gz")).exists():
+                older.rename(f"{log}.{number + 1}.gz")
+        if latest.exists():
+            Path(f"{log}.2.gz").write_bytes(gzip.compress(latest.read_bytes()))
+            latest.unlink()
     log.rename(latest)
 
 
+@pytest.mark.parametrize("dated", [False, True])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20])
 @pytest.mark.parametrize("new", ["", "8\n", "8\n9"])
-def test_the_last_lines_reach_into_the_files_rotated_before(log: Path, count: int, new: str) -> None:
+def test_the_last_lines_reach_into_the_files_rotated_before(log: Path, count: int, new: str, dated: bool) -> None:
     for text in ("1\n2\n3\n", "4\n", "5\n6\n7\n"):
         log.write_text(text)
-        rotate(log)
+        rotate(log, dated)
     log.write_text(new)
     reader = Reader(log, count)
     whole = list("1234567") + [each for each in "8" if each in new]
@@ -86,19 +95,29 @@ def test_the_last_lines_reach_into_the_files_rotated_before(log: Path, count: in
     assert reader.position == Position(log.stat().st_ino, len("8\n" if new else ""))
 
 
-def test_a_rotated_log_before_the_new_one_is_there(log: Path) -> None:
-    rotate(log)
+@pytest.mark.parametrize("dated", [False, True])
+def test_a_rotated_log_before_the_new_one_is_there(log: Path, dated: bool) -> None:
+    rotate(log, dated)
+    [rotated] = log.parent.iterdir()
     reader = Reader(log)
     assert reader.first == ["one", "two", "three"]
-    append(Path(f"{log}.1"), "four\n")
+    append(rotated, "four\n")
     assert reader.more() == ["four"]
     log.write_text("new\n")
     assert reader.more() == ["new"]
 
 
+def test_a_rotated_log_that_is_being_compressed(log: Path) -> None:
+    half = gzip.compress(log.read_bytes())[:-4]
+    rotate(log, dated=True)
+    log.with_name(f"{log.name}-20260101.gz").write_bytes(half)
+    log.write_text("new\n")
+    assert Reader(log).first == ["one", "two", "three", "new"]
+
+
 def test_a_rotated_log_that_was_cut_within_a_line(log: Path) -> None:
     append(log, "cut of")
-    rotate(log)
+    rotate(log, dated=False)
     log.write_text("new\n")
     assert Reader(log).first == ["one", "two", "three", "cut of", "new"]
 
@@ -131,20 +150,22 @@ def test_a_line_being_written_is_shown_when_it_is_whole(log: Path) -> None:
     assert reader.more() == ["five!"]
 
 
-def test_a_log_that_is_moved_away_is_read_to_its_end(log: Path) -> None:
+@pytest.mark.parametrize("suffix", [".1", "-20260131"])
+def test_a_log_that_is_moved_away_is_read_to_its_end(log: Path, suffix: str) -> None:
     reader = Reader(log)
     append(log, "last of the old\n")
-    log.rename(f"{log}.1")
+    log.rename(f"{log}{suffix}")
     log.write_text("first of the new\nwhich is longer than the old one was\n")
     assert reader.more() == ["last of the old"]
     assert reader.more() == ["first of the new", "which is longer than the old one was"]
     assert reader.more() == []
 
 
-def test_a_log_that_is_moved_away_and_not_there_yet(log: Path) -> None:
+@pytest.mark.parametrize("suffix", [".1", "-20260131"])
+def test_a_log_that_is_moved_away_and_not_there_yet(log: Path, suffix: str) -> None:
     reader = Reader(log)
-    log.rename(f"{log}.1")
-    append(Path(f"{log}.1"), "the old release still writes here\n")
+    log.rename(f"{log}{suffix}")
+    append(Path(f"{log}{suffix}"), "the old release still writes here\n")
     assert reader.more() == ["the old release still writes here"]
     assert reader.more() == []
     log.write_text("new\n")
