@@ -2,9 +2,9 @@
 
 It refuses every subcommand and every flag that the real 1.6.2 lacks (the recorded flags.json), with its words and exit codes;
 and what only its daemon refused: named volumes, no-new-privileges. `docker -d` becomes the real dockerd, with the same flags.
-`version` tells 1.6.2. `inspect` takes the name of a container or else of an image, knows `.Volumes` and nothing that came later; ids
-of images are without `sha256:`, told and asked for. All other output is that of the real docker, and so is the build: it would
-accept ARG and HEALTHCHECK.
+`version` tells 1.6.2. `inspect` takes the name of a container or else of an image, and knows `.Volumes` and not what came later
+(`later` below); ids of images are without `sha256:`, told and asked for. All other output is that of the real docker, and so is
+the build: it would accept ARG and HEALTHCHECK.
 """
 
 from __future__ import annotations
@@ -143,7 +143,10 @@ down() {
 # sha256:ID would be the tag of an image named sha256.
 case $command/${1:-} in
   create/sha256:* | run/sha256:*) echo "Unable to find image '$1' locally" >&2; exit 1 ;;
-  rmi/sha256:* | tag/sha256:* | save/sha256:* | history/sha256:*) echo "Error response from daemon: No such image: $1" >&2; exit 1 ;;
+  rmi/* | tag/* | save/* | history/*)
+    for each in "$@"; do
+      case $each in sha256:*) echo "Error response from daemon: No such image: $each" >&2; exit 1 ;; esac
+    done ;;
 esac
 
 case $command in
@@ -159,7 +162,7 @@ case $command in
     status=0
     comma=
     # Not RootFS, which proves an image that was sent: 1.6.2 would have kept its id, the docker of today makes its own.
-    later='Mounts RepoTags RepoDigests Metadata GraphDriver Status Health'
+    later='Mounts RepoTags RepoDigests Metadata GraphDriver Status Health PidsLimit Tmpfs Networks'
     either=$(echo "$later" | sed 's/ /\\|/g')
     [ -n "$format" ] || printf '['
     for each in "$@"; do
@@ -180,6 +183,10 @@ case $command in
         real inspect --type $kind --format "$format" "$each" | sed 's/^sha256://' || status=1
         continue
       fi
+      # One that could not be started: today's code is that of a shell.
+      case $found in
+        *'"StartedAt": "0001-'*) found=$(printf '%s\n' "$found" | sed 's/"ExitCode": 12[5-8]/"ExitCode": -1/') ;;
+      esac
       printf '%s{\n' "$comma"
       if [ $kind = container ]; then
         volumes='{{range $i, $m := .Mounts}}{{if $i}},{{end}}{{json $m.Destination}}: {{json $m.Source}}{{end}}'
@@ -195,7 +202,7 @@ case $command in
   images)
     eval "set -- $flags\"\$@\""
     listed=$(real images "$@") || exit
-    printf '%s\n' "$listed" | sed '/^$/d;s/sha256://' ;;
+    printf '%s\n' "$listed" | sed '/^$/d;s/\(.*\)sha256:/\1/' ;; # its id stands last
   *)
     eval "set -- $flags\"\$@\""
     eval "exec \"@REAL@/docker\" $main\"$command\" \"\$@\"" ;;

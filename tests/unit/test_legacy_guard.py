@@ -72,7 +72,7 @@ def test_every_recorded_flag_is_let_through(host: Host, command: str) -> None:
         (["daemon"], 1, "docker: 'daemon' is not a docker command."),
         (["run", "-v", "data:/data", "x"], 1, "volume paths must be absolute"),
         (["create", "--name", "x", "sha256:abc"], 1, "Unable to find image 'sha256:abc' locally"),
-        (["rmi", "-f", "sha256:abc"], 1, "No such image: sha256:abc"),
+        (["rmi", "-f", "web", "sha256:abc"], 1, "No such image: sha256:abc"),
         (["run", "--security-opt=no-new-privileges", "x"], 1, "Invalid --security-opt"),
     ],
 )
@@ -128,7 +128,7 @@ esac""",
 
 
 def test_images_have_digits_for_ids(host: Host) -> None:
-    host.program("docker", "printf 'REPOSITORY TAG IMAGE\\nbase latest sha256:2f\\n'")
-    assert host.run("images", "--no-trunc").stdout == "REPOSITORY TAG IMAGE\nbase latest 2f\n"
+    host.program("docker", "printf 'REPOSITORY TAG DIGEST IMAGE\\nbase latest sha256:1e sha256:2f\\n'")
+    assert host.run("images", "--digests").stdout == "REPOSITORY TAG DIGEST IMAGE\nbase latest sha256:1e 2f\n"
     host.program("docker", "exit 3")
     assert host.run("images").returncode == 3

@@ -58,7 +58,7 @@ class ActionModule(QuaiAction):
         """Create (words, and what they are given) and start the container, show its output as it comes, and return the command's exit code."""
         self._done(self.command(*create))
         started = self.command(["docker", "start", container])
-        if started.rc:  # such as a program that is not there: the engine's exit code tells as a shell's would
+        if started.rc:  # such as a program that is not there
             display.display(f"{self._host} | {printable(started.stderr)}")
         last = since = ""
         while True:
@@ -77,7 +77,7 @@ class ActionModule(QuaiAction):
                     display.display(f"{self._host} | {printable(line)}")
             now = state.by_name(state.containers(answers["container"].stdout), container)
             if now and not now.running:
-                return now.exit_code or started.rc
+                return one_off.exit_code(now, started.stderr)
             time.sleep(PAUSE_SECONDS)
 
     def _output(self, container: str, since: str) -> str:

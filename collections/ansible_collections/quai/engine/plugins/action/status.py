@@ -47,7 +47,7 @@ df -Pk "$directory" | awk 'END {{ print "disk", $2, $4 }}'
 timeout 20 du -skx "$directory" 2>/dev/null | awk '{{ print "data", $1 }}'
 for log; do
     found=$directory${{log#"$data"}}
-    [ "$log" = "${{log#"$data"}}" ] || [ ! -f "$found" ] || echo "log $(cat "$found" "$found".* 2>/dev/null | wc -c) $log"
+    [ "$log" = "${{log#"$data"}}" ] || [ ! -f "$found" ] || echo "log $(cat "$found" "$found".* "$found"-[0-9]* 2>/dev/null | wc -c) $log"
 done
 true
 """

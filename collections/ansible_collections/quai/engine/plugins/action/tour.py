@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.quai.engine.plugins.module_utils import base_image, plan_tour as planning, ports, state
-from ansible_collections.quai.engine.plugins.module_utils.plan import Plan, Refused
+from ansible_collections.quai.engine.plugins.module_utils.plan import LEAST_ENGINE, Plan, Refused, is_old, version_text
 from ansible_collections.quai.engine.plugins.module_utils.script import quote
 from ansible_collections.quai.engine.plugins.plugin_utils.base import QuaiAction, planned
-from ansible_collections.quai.engine.plugins.plugin_utils.engine import ANY_VERSION, engine_answers, refuse_old
+from ansible_collections.quai.engine.plugins.plugin_utils.engine import ANY_VERSION, engine_answers
 
 _LABELLED = ["--filter", f"label={planning.LABEL}"]
 CONTAINERS = (
@@ -33,7 +33,12 @@ class ActionModule(QuaiAction):
         answers = self.read({"version": ANY_VERSION, "containers": CONTAINERS, "volumes": VOLUMES, "images": IMAGES})
         if not engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=self._task.check_mode):
             return {"changed": False, "plan": [], "missing": args["images"], "fetch": "wget -qO-"}
-        refuse_old(answers["version"], self._host, "The tour")
+        if is_old(state.engine_version(answers["version"].stdout)):
+            raise Refused(
+                f"{self._host} has Docker {answers['version'].stdout.strip()}.",
+                f"The tour needs an engine since {version_text(LEAST_ENGINE)}.",
+                "Upgrade the host to Debian 11 or later. Nothing was changed.",
+            )
         plan = planning.plan_close(
             state.containers(answers["containers"].stdout),
             state.volumes(answers["volumes"].stdout),

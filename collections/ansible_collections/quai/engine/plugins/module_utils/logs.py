@@ -23,55 +23,47 @@ T = TypeVar("T")
 PIECE = 1 << 20
 """Bytes of a file that one read brings at most."""
 
-_DATED = "[0-9][0-9][0-9][0-9]*"
-"""What logrotate's dateext ends a name with, as a pattern of the shell."""
-
 # Input: file, number of lines. Its inode and size; then its last lines before that size and, where it has fewer, the last
-# of those rotated before it (FILE.1, FILE.2.gz, ..., or FILE-20260131.gz, ...): a line of base64 a file, the latest first.
-# Of the file itself it is one more, which may be still being written.
-_TAIL = f"""\
-file=$1 left=$2 next=1
-pack() {{ base64 | tr -d '\\n'; echo; }}
-dated() {{ ls -dr "$1"-{_DATED} 2>/dev/null; }}
-[ -e "$file" ] || {{ file=$1.1 next=2; }} # moved away, and not there anew
-[ -e "$file" ] || file=$(dated "$1" | grep -v '[.]gz$' | head -n 1)
+# of those rotated before it (FILE.1, FILE.2.gz, FILE-20260131.gz, ...): a line of base64 a file, the latest first. Of the
+# file itself it is one more, which may be still being written.
+_TAIL = """\
+file=$1 left=$2
+pack() { base64 | tr -d '\\n'; echo; }
+# The latest first: a file keeps the time of its last line when it is renamed or compressed.
+rotated() {
+    ls -dt "$1".[0-9]* "$1"-[0-9]* 2>/dev/null |
+        grep -E -e '([.][0-9]+|-[0-9]{4}-?[0-9]{2}-?[0-9]{2}[0-9-]*)([.]gz)?$'
+}
+[ -e "$file" ] || file=$(rotated "$1" | grep -v '[.]gz$' | head -n 1) # moved away, and not there anew
 [ -e "$file" ] || exit 0
-stat -c '%i %s' "$file" | {{
+stat -c '%i %s' "$file" | {
     read -r inode size
     echo "$inode $size"
     head -c "$size" "$file" | tail -n "$((left + 1))" | pack
     left=$((left - $(head -c "$size" "$file" | wc -l)))
     seen=" $inode "
-    older() {{
-        inode=$(stat -c %i "$1" 2>/dev/null) || return 0
-        case $seen in *" $inode "*) return 0 ;; esac # rotated since it was read
+    rotated "$1" | while [ "$left" -gt 0 ] && IFS= read -r file; do
+        case $file in *.gz) [ ! -e "${file%.gz}" ] || continue ;; esac # still being compressed
+        [ -e "$file" ] || file=$file.gz # compressed since
+        inode=$(stat -c %i "$file" 2>/dev/null) || continue
+        case $seen in *" $inode "*) continue ;; esac # rotated since it was read
         seen="$seen$inode " print=cat
-        case $1 in *.gz) print='gzip -dc' ;; esac
-        $print "$1" | tail -n "$left" | pack
-        left=$((left - $($print "$1" | wc -l)))
-    }}
-    while [ "$left" -gt 0 ]; do
-        file=$1.$next
-        [ -e "$file" ] || file=$file.gz
-        [ -e "$file" ] || break
-        next=$((next + 1))
-        older "$file"
+        case $file in *.gz) print='gzip -dc' ;; esac
+        $print "$file" | tail -n "$left" | pack
+        left=$((left - $($print "$file" | wc -l)))
     done
-    dated "$1" | while [ "$left" -gt 0 ] && IFS= read -r file; do
-        case $file in *.gz) [ ! -e "${{file%.gz}}" ] || continue ;; esac # still being compressed
-        older "$file"
-    done
-}}
+}
 """
 # Input: file, inode and offset of the last read, bytes at most. What a rotation moved away is read to its end first.
-_MORE = f"""\
+_MORE = """\
 file=$1 inode=$2 offset=$3
 now=$(stat -c %i "$file" 2>/dev/null) || now=0
 if [ "$now" != "$inode" ]; then
     offset=0
-    for moved in "$file.1" "$file"-{_DATED}; do
+    for moved in "$1".[0-9]* "$1"-[0-9]*; do
+        case $moved in *[!0-9]) continue ;; esac # compressed, or something else
         is=$(stat -c '%i %s' "$moved" 2>/dev/null)
-        if [ "${{is% *}}" = "$inode" ] && [ "${{is#* }}" -gt "$3" ]; then file=$moved now=$inode offset=$3; fi
+        if [ "${is% *}" = "$inode" ] && [ "${is#* }" -gt "$3" ]; then file=$moved now=$inode offset=$3; fi
     done
 fi
 [ "$now" != 0 ] || exit 0

@@ -14,6 +14,9 @@ from ansible_collections.quai.engine.plugins.module_utils.state import Container
 
 LABEL_RUN = "quai.run"
 
+NOT_FOUND, NOT_RUN = 127, 125
+"""Exit codes of `docker run` for a command that is not there, and for whatever else keeps the engine from running it."""
+
 _VARIABLE = re.compile(r"((?:ansible|app_data|app_image|app_web|docker_engine|docker_machine|myapp|quai|run)_\w+)=")
 """A word that sets a variable of Quai's or of Ansible's."""
 
@@ -91,3 +94,13 @@ def create(
     words += [word for each in serving.cap_drop for word in ("--cap-drop", each)]
     words += [word for each in serving.security for word in ("--security-opt", each)]
     return [*words, serving.image_id.removeprefix("sha256:") if old else serving.image_id, *command], given
+
+
+def exit_code(ended: Container, said: str) -> int:
+    """Return the command's exit code. said: what the engine said when it was to start it.
+
+    Of one that never ran, engines of Debian 8 tell -1 or 0: it is as `docker run` has it today.
+    """
+    if ended.condition != "created" or ended.exit_code > 0:
+        return ended.exit_code
+    return NOT_FOUND if "executable file not found" in said else NOT_RUN

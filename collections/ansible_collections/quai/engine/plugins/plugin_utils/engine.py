@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.quai.engine.plugins.module_utils.plan import (
-    LEAST_ENGINE,
-    Refused,
-    is_old,
-    refuse_old_engine,
-    version_text,
-)
+from ansible_collections.quai.engine.plugins.module_utils.plan import Refused, refuse_old_engine
 from ansible_collections.quai.engine.plugins.module_utils.script import Answer, unless_ok
 from ansible_collections.quai.engine.plugins.module_utils.state import engine_version
 
@@ -54,13 +48,3 @@ def engine_answers(answer: Answer, host: str, *, may_be_missing: bool, check_mod
         "Images, data and releases are the engine's.",
         "Run playbooks/hosts.yml (role docker_engine), or point DOCKER_HOST at an engine that runs.",
     )
-
-
-def refuse_old(answer: Answer, host: str, what: str) -> None:
-    """Raise Refused for an engine of Debian 8, given what `ANY_VERSION` printed. what: what it cannot do, such as "The tour"."""
-    if is_old(engine_version(answer.stdout)):
-        raise Refused(
-            f"{host} has Docker {answer.stdout.strip()}.",
-            f"{what} needs an engine since {version_text(LEAST_ENGINE)}.",
-            "Upgrade the host to Debian 11 or later. Nothing was changed.",
-        )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import datetime
 import gzip
+import os
+import shlex
+import shutil
 import subprocess
 import threading
 import time
@@ -62,43 +65,67 @@ def test_the_last_lines(log: Path, count: int, lines: list[str]) -> None:
     assert reader.more() == []
 
 
-def rotate(log: Path, dated: bool) -> None:
-    """Rotate as logrotate does, with delaycompress: FILE.1, FILE.2.gz, FILE.3.gz, or with dateext FILE-20260103, FILE-20260102.gz."""
-    latest = Path(f"{log}.1")
+def rotate(log: Path, dated: bool, day: int = 1) -> None:
+    """Rotate as logrotate does, with delaycompress: FILE.1, FILE.2.gz, FILE.3.gz, or with dateext FILE-20260103, FILE-20260102.gz.
+
+    day: of January, when the log was written last; several may not have the same.
+    """
+    written = datetime.datetime(2026, 1, day, tzinfo=datetime.UTC).timestamp()
+    os.utime(log, (written, written))
+    previous, following = Path(f"{log}.1"), Path(f"{log}.2.gz")
     if dated:
-        made = sorted(log.parent.glob("*-2026*"))
-        latest = Path(f"{log}-202601{len(made) + 1:02}")
-        if made and not made[-1].name.endswith(".gz"):
-            Path(f"{made[-1]}.gz").write_bytes(gzip.compress(made[-1].read_bytes()))
-            made[-1].unlink()
-    else:
-        for number in (3, 2):
-            if (older := Path(f"{log}.{number}.gz")).exists():
-                older.rename(f"{log}.{number + 1}.gz")
-        if latest.exists():
-            Path(f"{log}.2.gz").write_bytes(gzip.compress(latest.read_bytes()))
-            latest.unlink()
-    log.rename(latest)
+        previous, following = (Path(f"{log}-202601{day - 1:02}{suffix}") for suffix in ("", ".gz"))
+    elif following.exists():
+        following.rename(f"{log}.3.gz")
+    if previous.exists():
+        following.write_bytes(gzip.compress(previous.read_bytes()))
+        shutil.copystat(previous, following)
+        previous.unlink()
+    log.rename(f"{log}-202601{day:02}" if dated else previous)
+
+
+WHOLE = list("1234567")
+
+
+def three_rotated(log: Path, dated: bool, first_day: int = 1) -> None:
+    """Have a log of seven lines in three rotated files."""
+    for day, text in enumerate(("1\n2\n3\n", "4\n", "5\n6\n7\n"), first_day):
+        log.write_text(text)
+        rotate(log, dated, day)
 
 
 @pytest.mark.parametrize("dated", [False, True])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20])
 @pytest.mark.parametrize("new", ["", "8\n", "8\n9"])
 def test_the_last_lines_reach_into_the_files_rotated_before(log: Path, count: int, new: str, dated: bool) -> None:
-    for text in ("1\n2\n3\n", "4\n", "5\n6\n7\n"):
-        log.write_text(text)
-        rotate(log, dated)
+    three_rotated(log, dated)
     log.write_text(new)
     reader = Reader(log, count)
-    whole = list("1234567") + [each for each in "8" if each in new]
+    whole = WHOLE + [each for each in "8" if each in new]
     assert reader.first == (whole[-count:] if count else [])
     assert reader.position == Position(log.stat().st_ino, len("8\n" if new else ""))
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_a_log_that_is_rotated_in_another_way_than_it_was(log: Path, dated: bool) -> None:
+    three_rotated(log, not dated, first_day=1)
+    three_rotated(log, dated, first_day=11)
+    assert Reader(log, 8).first == ["7", *WHOLE]
+
+
+@pytest.mark.parametrize("suffix", [".1.bak", "-20260131.xz", "-8080.log", "-8080", ".old"])
+def test_what_lies_beside_a_log_is_not_it(log: Path, suffix: str) -> None:
+    Path(f"{log}{suffix}").write_text("something else\n")
+    assert Reader(log).first == ["one", "two", "three"]
+    log.unlink()
+    assert Reader(log).first == []
 
 
 @pytest.mark.parametrize("dated", [False, True])
 def test_a_rotated_log_before_the_new_one_is_there(log: Path, dated: bool) -> None:
     rotate(log, dated)
     [rotated] = log.parent.iterdir()
+    Path(f"{rotated}.gz").write_bytes(b"half of it")
     reader = Reader(log)
     assert reader.first == ["one", "two", "three"]
     append(rotated, "four\n")
@@ -107,12 +134,25 @@ def test_a_rotated_log_before_the_new_one_is_there(log: Path, dated: bool) -> No
     assert reader.more() == ["new"]
 
 
-def test_a_rotated_log_that_is_being_compressed(log: Path) -> None:
+@pytest.mark.parametrize("dated", [False, True])
+def test_a_rotated_log_that_is_being_compressed(log: Path, dated: bool) -> None:
     half = gzip.compress(log.read_bytes())[:-4]
-    rotate(log, dated=True)
-    log.with_name(f"{log.name}-20260101.gz").write_bytes(half)
+    rotate(log, dated)
+    [rotated] = log.parent.iterdir()
+    Path(f"{rotated}.gz").write_bytes(half)
     log.write_text("new\n")
     assert Reader(log).first == ["one", "two", "three", "new"]
+
+
+def test_a_rotated_log_that_is_compressed_while_it_is_looked_for(log: Path, tmp_path: Path) -> None:
+    rotate(log, dated=True)
+    log.write_text("new\n")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "ls").write_text(f'#!/bin/sh\n/bin/ls "$@"\ngzip {shlex.quote(f"{log}-20260101")}\n')
+    (programs / "ls").chmod(0o755)
+    told = ran(["env", f"PATH={programs}:{os.environ['PATH']}", *logs.tail(str(log), 100)])
+    assert logs.read_tail(told)[0] == ["one", "two", "three", "new"]
 
 
 def test_a_rotated_log_that_was_cut_within_a_line(log: Path) -> None:

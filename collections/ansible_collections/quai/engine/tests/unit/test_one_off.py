@@ -109,6 +109,23 @@ def test_a_container_made_by_hand_has_no_limits_to_keep() -> None:
     assert words[9:] == ["--volumes-from", "web", "sha256:" + "1" * 64, "ls"]
 
 
+@pytest.mark.parametrize(
+    ("ran", "code", "said", "expected"),
+    [
+        (True, 0, "", 0),
+        (True, 7, "", 7),
+        (True, 0, "the answer was lost on its way", 0),
+        (False, 127, "executable file not found in $PATH", 127),  # of today
+        (False, -1, 'exec: "x": executable file not found in $PATH', 127),
+        (False, 0, "no space left on device", 125),
+    ],
+)
+def test_the_exit_code(ran: bool, code: int, said: str, expected: int) -> None:
+    started = "2026-01-01T00:00:00Z" if ran else "0001-01-01T00:00:00Z"
+    ended = dataclasses.replace(SERVING, running=False, started_at=started, exit_code=code)
+    assert one_off.exit_code(ended, said) == expected
+
+
 # --- the action -------------------------------------------------------------------------------------------------------
 
 WEB = {
@@ -131,7 +148,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def serves(guard: Guard, code: int = 0) -> None:
     """The engine serves, and runs a command that ends with this exit code."""
-    ended = WEB | {"State": {"Running": False, "ExitCode": code}}
+    ended = WEB | {"State": {"Running": False, "ExitCode": code, "StartedAt": "2026-01-01T00:00:00Z"}}
     guard.answer("version *", "28.5.2\n")
     guard.answer("inspect web", json.dumps([WEB]))
     guard.answer("inspect --format *Image* web", "sha256:1\n")

@@ -41,12 +41,13 @@ def serves(guard: Guard, engine: str) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data directory with a token and logs, one of them rotated."""
+    """A data directory with a token and logs, some of them rotated."""
     directory = tmp_path / "da ta"
     directory.mkdir()
     (directory / ".quai-volume").write_text("token-1\n")
     (directory / "access.log").write_text("x" * 10)
-    (directory / "access.log.1").write_text("x" * 5)
+    (directory / "access.log.1").write_text("x" * 3)
+    (directory / "access.log-20260131").write_text("x" * 2)
     return directory
 
 
