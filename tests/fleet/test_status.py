@@ -219,6 +219,20 @@ def test_drift_of_settings_and_of_code(status: Status, tmp_path: Path) -> None:
     assert status.line.endswith("memory code")
 
 
+def test_an_image_whose_release_was_refused_is_not_asked_for(fleet: Fleet, status: Status, tmp_path: Path) -> None:
+    runs = status.run()["image"].rpartition(":")[2]
+    context = Path(shutil.copytree(ROOT / "files/web", tmp_path / "web"))
+    (context / "myapp.py").write_text("raise RuntimeError('boom')\n")
+    assert fleet.playbook("images", "-e", f"myapp_context={context}")[0] == 0
+    row = status.run("-e", f"myapp_context={context}")
+    assert set(row["drift"]) == {"code"}
+    assert row["drift"]["code"][0] == runs
+    assert row["drift"]["code"][1] == fleet.docker("image", "inspect", "-f", "{{index .Config.Labels \"quai.digest\"}}", "web")
+    row = status.run()  # with the code put back
+    assert (row["state"], row["drift"]) == ("ok", {})
+    assert fleet.playbook("images")[0] == 0
+
+
 def test_an_engine_that_is_down(fleet: Fleet, status: Status) -> None:
     fleet.host.shell("systemctl stop docker.socket docker.service")
     try:

@@ -57,11 +57,16 @@ class ActionModule(QuaiAction):
         # A cached fact of Quai's own (quai_machine) is a variable too.
         facts = task_vars.get("ansible_facts") or {}
         names = [name for name in task_vars if name.startswith(tuple(prefixes)) and name not in facts]
-        return (
+
+        def value_of(name: str) -> Any:
+            return self._templar.template(task_vars[name])
+
+        problems = (
             inputs.strangers(names, options, prefixes)
             + inputs.slips(load_extra_vars(self._loader), options, names)
-            + inputs.unfit(options, lambda name: self._templar.template(task_vars[name]), names)
+            + inputs.unfit(options, value_of, names)
         )
+        return problems or inputs.too_small(value_of, names)
 
     @staticmethod
     def _address(args: dict[str, Any]) -> list[str]:

@@ -127,7 +127,15 @@ class ActionModule(QuaiAction):
             engine_answers(answers["version"], self._host, may_be_missing=False, check_mode=False)
         except Refused as refusal:
             return status.Seen(problem=self._problem(args, refusal), **common)
+        containers = tuple(state.containers(answers["containers"].stdout))
+        images = tuple(state.images(answers["built"].stdout))
+        serving = state.by_name(containers, release["name"])
         image = next(iter(state.images(answers["image"].stdout)), None)
+        runs = next((each for each in images if serving and each.id == serving.image_id), image)
+        code = self._code(args, runs)
+        # The name is that of the image built last, whose release may have been refused.
+        if code and code[0] == code[1]:
+            image = runs
         wanted, unwanted = None, ""
         try:
             wanted = plan_release.wanted_of(release, image)
@@ -138,8 +146,8 @@ class ActionModule(QuaiAction):
             limits_memory = "No memory limit support" not in answers["warnings"].stdout
             wanted, _without = plan_release.on_old_engine(wanted, limits_memory=limits_memory)
         return status.Seen(
-            containers=tuple(state.containers(answers["containers"].stdout)),
-            images=tuple(state.images(answers["built"].stdout)),
+            containers=containers,
+            images=images,
             volume=next(iter(state.volumes(answers["volume"].stdout)), None),
             oom_kills=looked.oom_kills,
             registered=answers["registered"].stdout.strip(),
@@ -148,7 +156,7 @@ class ActionModule(QuaiAction):
             directory="" if args["machine"] else args["directory"].rstrip("/"),
             wanted=wanted,
             unwanted=unwanted,
-            code=self._code(args, image),
+            code=code,
             free_bytes=args["free_mib"] << 20,
             old=old,
             **common,

@@ -842,7 +842,7 @@ def images(answers: Answers, _wanted: Wanted) -> Finding | None:
         f"{len(unused)} {'image has' if len(unused) == 1 else 'images have'} no name and no container, "
         f"of {_size(sum(unused.values()))} or less, since they share layers.",
         quote(["docker", "image", "rm", *[each.removeprefix("sha256:")[:12] for each in unused][:LISTED]])
-        + " (what a container or another image needs is refused; the next build may miss its cache)",
+        + f" ({LISTED} at a time; what a container or another image needs is refused; the next build may miss its cache)",
     )
 
 

@@ -8,18 +8,30 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+NEAR = 0.8
+"""Likeness of two names of which one may have been meant by the other. They share a prefix, which is not enough."""
 SLIP = 0.9
 """Likeness of two names of which one is the other's misspelling: one letter too few, too many, or two exchanged."""
 ROLES = ("app_", "docker_")
 """What the names of the roles' inputs begin with."""
 KEYS = ("type", "choices", "elements")
+LEAST = {
+    "workers": 1,
+    "worker_connections": 1,
+    "backlog": 1,
+    "pids": 0,
+    "health_interval_seconds": 1,
+    "health_timeout_seconds": 1,
+    "stop_timeout_seconds": 0,
+}
+"""The least numbers that make sense, of inputs of the role app_web."""
 
 
 def strangers(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str]) -> list[str]:
     """Return a sentence for each name that has one of the prefixes and is not known, with the name it is nearest to."""
     known, prefixes = sorted(known), tuple(prefixes)
     return [
-        _unknown(name, difflib.get_close_matches(name, known, n=1))
+        _unknown(name, difflib.get_close_matches(name, known, n=1, cutoff=NEAR))
         for name in sorted(names)
         if name.startswith(prefixes) and name not in known
     ]
@@ -61,12 +73,13 @@ def unfit(options: Mapping[str, Mapping[str, Any]], value_of: Callable[[str], An
 
     options: name to {type, choices, elements, ...}; value_of: gives a variable's value and may raise for one that cannot be had.
     """
-    sentences = []
+    sentences: list[str] = []
+    follow: list[str] = []  # most often from another one's value, which tells more
     for name in sorted(set(options) & set(names)):
         try:
             value = value_of(name)
         except Exception as error:  # noqa: BLE001 - whatever a template raises is the operator's to read
-            sentences.append(f"{name} cannot be worked out: {error}")
+            follow.append(f"{name} cannot be worked out: {error}")
             continue
         option = {key: options[name][key] for key in KEYS if key in options[name]}
         result = ArgumentSpecValidator({name: option}).validate({name: value})
@@ -76,6 +89,23 @@ def unfit(options: Mapping[str, Mapping[str, Any]], value_of: Callable[[str], An
             sentences += [f"{name} is {value!r}: {message}." for message in result.error_messages]
         else:  # Ansible's message repeats the value, and a list or a mapping may hold a password
             sentences.append(f"{name} is a {type(value).__name__}: it must be {_described(option)}.")
+    return sentences + follow
+
+
+def too_small(value_of: Callable[[str], Any], names: Collection[str]) -> list[str]:
+    """Return a sentence for each of the names that is a number below the least that makes sense; see `unfit`."""
+    sentences = []
+    for key, least in LEAST.items():
+        name = f"app_web_{key}"
+        if name not in names:
+            continue
+        value = value_of(name)
+        try:
+            small = int(value) < least
+        except (TypeError, ValueError):
+            continue  # `unfit` tells
+        own = f"myapp_{key}" if f"myapp_{key}" in names else name
+        sentences += [f"{own} is {value}: set it to {least} or more."] if small else []
     return sentences
 
 

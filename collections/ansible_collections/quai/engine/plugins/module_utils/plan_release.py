@@ -478,13 +478,21 @@ def plan_absent(actual: Actual, wanted_name: str, stop_timeout: int, *, old: boo
     return Plan(tuple(steps), {wanted_name: "present"}, {wanted_name: "absent"}) if steps else Plan()
 
 
+LEAST_MEMORY = 6 << 20
+"""The least limit that engines take, in bytes."""
+
+
 def bytes_of(text: str) -> int:
     """Return a size like Docker's ("512m", "1g", "1048576") in bytes, 0 for none. Raises Refused for anything else."""
+    remedy = "Set myapp_memory (app_web_memory of the role) to a number with b, k, m or g, such as 512m."
     match = re.fullmatch(r"(\d+)([bkmg]?)b?", text.strip().lower())
     if not match:
         raise Refused(
             f"{text!r} is no size.",
             "It limits the container's memory.",
-            "Write a number with b, k, m or g, such as 512m.",
+            remedy,
         )
-    return int(match[1]) << 10 * "bkmg".index(match[2] or "b")
+    size = int(match[1]) << 10 * "bkmg".index(match[2] or "b")
+    if 0 < size < LEAST_MEMORY:
+        raise Refused(f"{text!r} is too small.", "Docker limits a container's memory to 6m or more.", remedy)
+    return size

@@ -124,10 +124,11 @@ def drift(seen: Seen) -> dict[str, tuple[object, object]]:
         source = seen.named(seen.volumes_from)
         if source and (has := plan_release.volume_mismatch(seen.container, source, seen.wanted)):
             found["data"] = (has, seen.volumes_from)
-    if len(found) > 1:
-        found.pop("release")  # the digest of the others
     if seen.code and seen.code[0] != seen.code[1]:
+        found.pop("image", None)  # another one will be made
         found["code"] = seen.code
+    if len(found) > 1:
+        found.pop("release", None)  # the digest of the others
     kept = seen.volume.options.get("device", "") if seen.volume else ""
     if seen.volume and seen.directory and kept != seen.directory:
         found["directory"] = (kept or seen.volume.mountpoint, seen.directory)

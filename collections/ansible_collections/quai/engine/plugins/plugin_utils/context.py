@@ -36,7 +36,8 @@ def checked(context: str, dockerfile: str) -> Path:
     """Return the context's directory. Raises Refused where it, or the Dockerfile in it, is missing."""
     root = Path(context)
     remedy = (
-        "Point the variable at a directory with a Dockerfile; a relative path counts from where the command is run."
+        "Point myapp_context (app_image_context of the role) at a directory with a Dockerfile; a relative path counts "
+        "from where the command is run."
     )
     if not root.is_dir():
         raise Refused(

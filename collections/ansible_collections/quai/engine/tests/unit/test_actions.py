@@ -957,9 +957,9 @@ def test_preflight_tells_all_problems_at_once(act: Run, engine: Guard, house: di
     beginnings = [
         "There is no variable app_web_naem; did you mean app_web_name?",
         "There is no variable myapp_prot; did you mean myapp_port?",
-        "app_web_pids cannot be worked out: ",
         "myapp_port is 'eighty': ",
         "myapp_runtime is 'python4': value of myapp_runtime must be one of: python3, python2, got: python4",
+        "app_web_pids cannot be worked out: ",
         "The build context /nowhere/at/all is not a directory.",
         f"The build context {house['roles_directory']} has no Dockerfile.",
         "Port 70000 is out of range: TCP has the ports 1 to 65535.",
@@ -968,7 +968,7 @@ def test_preflight_tells_all_problems_at_once(act: Run, engine: Guard, house: di
     assert len(found) == len(beginnings)
     for sentence, beginning in zip(found, beginnings, strict=True):
         assert sentence.startswith(beginning)
-    assert "myapp_prto" in found[2]
+    assert "myapp_prto" in found[4]
     assert engine.calls == [], "the host is not asked with values that make no sense"
 
 

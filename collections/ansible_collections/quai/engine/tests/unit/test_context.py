@@ -62,7 +62,7 @@ def test_a_context_that_is_one(tmp_path: Path) -> None:
 
 def test_a_context_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(
-        Refused, match=r"nowhere is not a directory.*Point the variable at a directory with a Dockerfile"
+        Refused, match=r"nowhere is not a directory.*Point myapp_context .* at a directory with a Dockerfile"
     ):
         checked(str(tmp_path / "nowhere"), "Dockerfile")
     (tmp_path / "file").touch()

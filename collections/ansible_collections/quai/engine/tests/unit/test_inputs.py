@@ -10,7 +10,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.quai.engine.plugins.action import inputs as inputs_action
-from ansible_collections.quai.engine.plugins.module_utils.inputs import meant, strangers, unfit
+from ansible_collections.quai.engine.plugins.module_utils.inputs import meant, strangers, too_small, unfit
 from ansible_collections.quai.engine.tests.unit.harness import Run
 
 KNOWN = ["myapp_port", "myapp_address", "app_web_name", "app_web_workers", "app_data_directory"]
@@ -153,8 +153,34 @@ def test_a_value_that_cannot_be_worked_out_is_told_too() -> None:
         return "python4"
 
     first, second = unfit(OPTIONS, value_of, ["port", "runtime"])
-    assert first == "port cannot be worked out: 'myapp_prot' is undefined"
-    assert second.startswith("runtime is 'python4'")
+    assert first.startswith("runtime is 'python4'")
+    assert second == "port cannot be worked out: 'myapp_prot' is undefined"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentences"),
+    [
+        ("app_web_workers", 0, ["app_web_workers is 0: set it to 1 or more."]),
+        ("app_web_workers", "-1", ["app_web_workers is -1: set it to 1 or more."]),
+        ("app_web_workers", 1, []),
+        ("app_web_pids", 0, []),
+        ("app_web_pids", -1, ["app_web_pids is -1: set it to 0 or more."]),
+        ("app_web_workers", "many", []),
+        ("app_web_port", 0, []),
+    ],
+)
+def test_numbers_that_make_no_sense(name: str, value: object, sentences: list[str]) -> None:
+    assert too_small({name: value}.__getitem__, [name]) == sentences
+
+
+def test_a_number_is_told_by_the_name_that_people_set() -> None:
+    values = {"app_web_workers": 0, "myapp_workers": 0}
+    assert too_small(values.__getitem__, values) == ["myapp_workers is 0: set it to 1 or more."]
+
+
+def test_no_other_name_is_offered_for_its_prefix_alone() -> None:
+    (sentence,) = strangers(["app_web_tiemout"], ["app_web_module", "app_web_name"], ["app_web_"])
+    assert sentence == "There is no variable app_web_tiemout. Remove it or correct its name."
 
 
 # --- the playbooks ----------------------------------------------------------------------------------------------------

@@ -534,11 +534,12 @@ def test_data_is_lost_by_no_plan_at_all() -> None:
     ("text", "expected"),
     [
         ("0", 0),
-        ("1048576", 1 << 20),
-        ("7b", 7),
-        ("1k", 1024),
-        ("1K", 1024),
-        ("64kb", 65536),
+        ("8388608", 8 << 20),
+        ("7000000b", 7000000),
+        ("6144k", 6 << 20),
+        ("6144K", 6 << 20),
+        ("65536kb", 64 << 20),
+        ("6m", 6 << 20),
         ("512m", 512 << 20),
         ("512M", 512 << 20),
         ("512MB", 512 << 20),
@@ -551,7 +552,13 @@ def test_sizes(text: str, expected: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "m", "512 m", "1.5g", "-1", "512mib", "1t", "lots", "512m; rm -rf /"])
 def test_no_sizes(text: str) -> None:
-    with pytest.raises(Refused, match=r"is no size.*512m"):
+    with pytest.raises(Refused, match=r"is no size.*myapp_memory.*512m"):
+        bytes_of(text)
+
+
+@pytest.mark.parametrize("text", ["1", "1m", "5m", "6143k"])
+def test_sizes_that_no_engine_takes(text: str) -> None:
+    with pytest.raises(Refused, match=rf"'{text}' is too small.*6m or more.*myapp_memory"):
         bytes_of(text)
 
 

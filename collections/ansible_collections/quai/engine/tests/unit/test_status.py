@@ -154,6 +154,13 @@ def test_drift_names_each_property_and_the_digest_only_alone() -> None:
     assert status.drift(but(wanted=None)) == {}
 
 
+def test_an_image_that_will_be_made_is_not_called_by_the_name_of_another() -> None:
+    seen = but(
+        code=("3f2a9b1c2d3e", "000000000000"), wanted=dataclasses.replace(RELEASE, image_id="sha256:" + "9" * 64)
+    )
+    assert status.drift(seen) == {"code": ("3f2a9b1c2d3e", "000000000000")}
+
+
 def test_the_row() -> None:
     told = row(WELL, address="http://quay1:80", machine=None)
     assert json.loads(json.dumps(told)) == told
