@@ -227,7 +227,9 @@ def test_an_image_whose_release_was_refused_is_not_asked_for(fleet: Fleet, statu
     row = status.run("-e", f"myapp_context={context}")
     assert set(row["drift"]) == {"code"}
     assert row["drift"]["code"][0] == runs
-    assert row["drift"]["code"][1] == fleet.docker("image", "inspect", "-f", "{{index .Config.Labels \"quai.digest\"}}", "web")
+    assert row["drift"]["code"][1] == fleet.docker(
+        "image", "inspect", "-f", '{{index .Config.Labels "quai.digest"}}', "web"
+    )
     row = status.run()  # with the code put back
     assert (row["state"], row["drift"]) == ("ok", {})
     assert fleet.playbook("images")[0] == 0
