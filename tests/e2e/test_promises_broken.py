@@ -14,14 +14,15 @@ TOKEN = DATA / ".quai-volume"
 
 
 def refused(*arguments: str) -> list[str]:
-    """Return the page, what it lacks, and what the host showed, of a verification that fails."""
+    """Return the page, what it lacks, how the advice begins, and what the host showed, of a verification that fails."""
     done = playbook("verify", *arguments, check=False)
     assert done.returncode != 0
     shown = re.search(
-        r'The page answered 200 with "(.*?)"(.*?); the host showed (.*?)\. `docker', " ".join(done.stdout.split())
+        r'The page answered 200 with "(.*?)"(.*?); the host showed (.*?)\. (`docker|Correct)',
+        " ".join(done.stdout.split()),
     )
     assert shown, done.stdout
-    return [shown[1], shown[2], *shown[3].split(", ")]
+    return [shown[1], shown[2], shown[4], *shown[3].split(", ")]
 
 
 def test_verify_changes_nothing() -> None:
@@ -30,7 +31,9 @@ def test_verify_changes_nothing() -> None:
 
 
 def test_other_page_is_found() -> None:
-    assert refused("-e", "myapp_expect=Good-bye")[:2] == ["Hello World!", ', without "Good-bye" (myapp_expect)']
+    page, lacks, remedy, *_seen = refused("-e", "myapp_expect=Good-bye")
+    assert (page, lacks) == ("Hello World!", ', without "Good-bye" (myapp_expect)')
+    assert remedy == "Correct", "site.yml would not put it right"
 
 
 def test_lifted_limit_is_found_and_put_back() -> None:
