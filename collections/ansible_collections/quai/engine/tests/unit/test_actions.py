@@ -972,6 +972,12 @@ def test_preflight_tells_all_problems_at_once(act: Run, engine: Guard, house: di
     assert engine.calls == [], "the host is not asked with values that make no sense"
 
 
+def test_preflight_refuses_a_number_below_the_least(act: Run, engine: Guard, house: dict[str, Any]) -> None:
+    variables = {"app_web_pids": "{{ 0 - 1 }}"}
+    assert problems(act("preflight", variables=variables, **house)) == ["app_web_pids is -1: set it to 0 or more."]
+    assert engine.calls == []
+
+
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("port", [0, -1, 65536, "eighty", "80.5", "", "-1", " 80"])
 def test_preflight_refuses_ports_that_are_none(act: Run, house: dict[str, Any], port: object) -> None:
