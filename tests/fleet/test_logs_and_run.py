@@ -57,8 +57,8 @@ def test_a_span_reaches_into_what_logrotate_made(fleet: Fleet) -> None:
     rules = "rotate 5\ncompress\ndelaycompress\npostrotate\ndocker kill -s USR1 web\nendscript\n"
     fleet.host.write("/root/rotation", f"{log} {{\n{rules}}}\n")
 
-    def logged(mark: str) -> bool:
-        return until(lambda: mark in fleet.host.shell(f"cat {log}").stdout)
+    def logged(mark: str) -> bool:  # in the file before, where a worker has not opened the new one yet
+        return until(lambda: mark in fleet.host.shell(f"cat {log} {log}.1", check=False).stdout)
 
     for mark in ("turned-1", "turned-2", "turned-3"):
         ask(fleet, mark)
