@@ -27,6 +27,19 @@ def growth(text: str, host: str, volume: str) -> list[dict[str, Any]]:
     return [line for line in parse(text) if _key(line) == (host, volume) and isinstance(line.get("data_bytes"), int)]
 
 
+def releases(text: str, host: str) -> list[dict[str, str]]:
+    """Return the releases that a host was seen to serve, `name` and `at` (when first seen), oldest first.
+
+    One that came back is told again; the engine itself forgets a container with its removal.
+    """
+    found: list[dict[str, str]] = []
+    for line in parse(text):
+        name = line.get("release")
+        if line["host"] == host and name and isinstance(name, str) and (not found or found[-1]["name"] != name):
+            found.append({"name": name, "at": str(line["at"])})
+    return found
+
+
 def parse(text: str) -> list[dict[str, Any]]:
     """Return the lines that are objects of ours; what a crash or a hand left between them is passed over."""
     return list(_objects(text.splitlines()))

@@ -6,6 +6,7 @@ The page is made of elements, never of text, so that no name or label of a host 
 from __future__ import annotations
 
 import datetime
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
@@ -13,7 +14,7 @@ from xml.etree.ElementTree import Element, tostring
 from ansible_collections.quai.engine.plugins.module_utils.script import printable
 from ansible_collections.quai.engine.plugins.module_utils.state import moment
 from ansible_collections.quai.engine.plugins.module_utils.status import ago, size
-from ansible_collections.quai.engine.plugins.module_utils.status_history import growth
+from ansible_collections.quai.engine.plugins.module_utils.status_history import growth, releases
 
 WIDTH = 340
 """Of a picture, in its own units; on a phone one is about a pixel, so that its text stays readable."""
@@ -44,7 +45,7 @@ svg text { fill: var(--text); } svg .soft { fill: var(--soft); } svg .box { fill
 svg .b-ok { stroke: var(--ok); } svg .b-warning { stroke: var(--warning); } svg .b-bad { stroke: var(--bad); stroke-width: 2; }
 svg .disk { fill: var(--back); stroke: var(--data); } svg .wire { fill: none; stroke: var(--data); }
 svg .plot { fill: none; stroke: var(--data); stroke-width: 1.5; } svg .axis { stroke: var(--line); }
-svg .image { fill: var(--data); } svg .container { fill: var(--ok); }
+svg .image { fill: var(--data); } svg .container { fill: var(--ok); } svg .release { fill: var(--soft); }
 @media (max-width: 599px) { main { grid-template-columns: minmax(0, 1fr); } body { padding: .6rem; } }
 """
 
@@ -82,7 +83,8 @@ def _card(row: Mapping[str, Any], number: int, history: str) -> Element:
     if not row.get("unreachable"):
         remembered = growth(history, row["host"], row["volume"])
         parts += [_picture(row), _figures(row)]
-        parts += [_tag("h3", "Releases"), _releases(row)] if row["releases"] else []
+        made = _made(row, releases(history, row["host"]))
+        parts += [_tag("h3", "Releases"), _releases(made)] if made else []
         parts += [_tag("h3", "Data on the volume"), _growth(remembered)] if len(remembered) > 1 else []
     return _tag("section", *parts, id=_anchor(number), class_=f"s-{row['state']}")
 
@@ -149,9 +151,17 @@ def _condition(container: Mapping[str, Any]) -> str:
     return "bad" if container["published"] else "none"
 
 
-def _releases(row: Mapping[str, Any]) -> Element:
-    """Return the line of time on which images were built and containers made; the latest are named."""
-    found = row["releases"]
+def _made(row: Mapping[str, Any], seen: Sequence[Mapping[str, str]]) -> list[Mapping[str, Any]]:
+    """Return what a host still has of its releases and those it was seen to serve before, oldest first."""
+    # The one that serves is there already, by the time it was made.
+    before = seen[:-1] if seen and seen[-1]["name"] == row["release"] else seen
+    gone = [{"at": each["at"], "kind": "release", "name": f"release {each['name']}"} for each in before]
+    placed = [(when, each) for each in [*row["releases"], *gone] if (when := moment(each["at"]))]
+    return [each for _moment, each in sorted(placed, key=operator.itemgetter(0))]
+
+
+def _releases(found: Sequence[Mapping[str, Any]]) -> Element:
+    """Return the line of time of images built, containers made and releases seen; the latest are named."""
     times = _scaled([moment(each["at"]) for each in found])
     named = found[-6:][::-1]
     parts = [_tag("line", x1=8, x2=WIDTH - 8, y1=14, y2=14, class_="axis")]
@@ -164,7 +174,8 @@ def _releases(row: Mapping[str, Any]) -> Element:
         revision = f" ({each['revision']})" if each.get("revision") else ""
         parts.append(_tag("circle", cx=9, cy=y - 4, r=4, class_=each["kind"]))
         parts.append(_text(20, y, f"{_when(each['at'])[5:]} {each['name']}{revision}", "", LINE + 10))
-    return _svg(32 + 17 * len(named), "Images (blue) and containers (green) by the time they were made", parts)
+    title = "Images (blue) and containers (green) by the time they were made, releases before (grey) when first seen"
+    return _svg(32 + 17 * len(named), title, parts)
 
 
 def _growth(remembered: Sequence[Mapping[str, Any]]) -> Element:

@@ -106,6 +106,19 @@ def test_growth_is_drawn_of_two_runs_and_more() -> None:
     assert ("points", "12.0,70.0 328.0,18.0") in shown.attributes
 
 
+def test_a_release_that_is_gone_is_remembered_on_its_line_of_time() -> None:
+    text = status_history.remember(
+        "", {"quay1": ROWS["quay1"] | {"release": "0ld0ld0ld0ld"}}, "2025-12-01T00:00:00+00:00"
+    )
+    text = status_history.remember(text, ROWS, AT)
+    shown = Tree(page(ROWS, text))
+    assert shown.text.count("12-01 00:00 UTC release 0ld0ld0ld0ld") == 1
+    assert "release 0ld0ld0ld0ld" not in Tree(page(ROWS)).text
+    assert f"release {ROWS['quay1']['release']}" not in shown.text, "it serves: its container is there"
+    points = [value for name, value in shown.attributes if name == "cx"]
+    assert points[0] == "12.0", "the oldest comes first"
+
+
 def test_a_size_that_never_changed_is_a_line_not_a_division_by_zero() -> None:
     text = status_history.remember(status_history.remember("", ROWS, AT), ROWS, AT)
     assert ("points", "170.0,70.0 170.0,70.0") in Tree(page(ROWS, text)).attributes

@@ -97,3 +97,13 @@ def test_what_is_no_line_of_ours_is_passed_over() -> None:
     text = status_history.remember(broken, {"quay1": ROWS["quay1"]}, AT)
     assert len(text.splitlines()) == 1
     assert status_history.growth('{"at": "1", "host": "h", "volume": "v", "data_bytes": null}', "h", "v") == []
+
+
+def test_releases_are_told_when_they_change() -> None:
+    text = status_history.remember("", {"quay2": ROWS["quay2"]}, "0")
+    for number, release in enumerate(["one", "one", "two", "", "two", "one"]):
+        text = status_history.remember(text, {"quay1": ROWS["quay1"] | {"release": release}}, str(number))
+    found = status_history.releases(text, "quay1")
+    assert found == [{"name": "one", "at": "0"}, {"name": "two", "at": "2"}, {"name": "one", "at": "5"}]
+    assert status_history.releases(text, "quay9") == []
+    assert status_history.releases('{"at": "1", "host": "h", "volume": "v", "release": 3}', "h") == []
