@@ -112,6 +112,8 @@ def test_logs_are_followed_through_a_redeploy_and_a_rotation_until_interrupted(f
         ask(fleet, "after-the-redeploy")
         assert fleet.docker("exec", "web", "printenv", "GREETING") == "new"
         assert "quay | new" in fleet.playbook("run", "-e", "run_command=printenv GREETING")[1].splitlines()
+        spanned = "\n".join(shown(fleet.playbook("logs", "-e", "logs_since=1h", "-e", "logs_lines=1000")[1]))
+        assert spanned.index("?before-the-redeploy") < spanned.index("?after-the-redeploy")
         data = "/var/lib/myapp/data"
         fleet.host.shell(f"mv {data}/access.log {data}/access.log.1")
         ask(fleet, "after-the-move")  # gunicorn still writes to the old file
