@@ -264,6 +264,14 @@ MACHINE = """\
 """
 
 
+def through(tour: Tour, directory: Path, machine: dict[str, object], *arguments: str) -> list[Shown]:
+    """Return the steps of a tour of the engine of this machine."""
+    playbook = directory / "machine.yml"
+    playbook.write_text(MACHINE.format(machine=json.dumps(machine), playbook=ROOT / "playbooks/tour.yml"))
+    words = ("ansible-playbook", playbook, "-i", tour.inventory, *arguments)
+    return shown(run(*words, DOCKER_HOST=settings.DOCKER_HOST).stdout)
+
+
 def test_the_engine_of_another_machine(tour: Tour, tmp_path: Path) -> None:
     """As on a Mac, where the engine and its files are in a virtual machine."""
     with hosts.start("quai-host-docker:trixie", "tour-machine") as machine:
@@ -279,24 +287,26 @@ def test_the_engine_of_another_machine(tour: Tour, tmp_path: Path) -> None:
             "shell": f"ssh -q -o StrictHostKeyChecking=no root@{machine.address}",
             "environment": {"DOCKER_HOST": f"tcp://{machine.address}:2375"},
         }
-        playbook = tmp_path / "machine.yml"
-        playbook.write_text(MACHINE.format(machine=json.dumps(fact), playbook=ROOT / "playbooks/tour.yml"))
         before = state(machine)
-        words: list[str | Path] = [
-            "ansible-playbook",
-            playbook,
-            "-i",
-            tour.inventory,
-            "--tags",
-            "browser,log,data_survives",
-        ]
-        steps = shown(run(*words, DOCKER_HOST=settings.DOCKER_HOST).stdout)
+        steps = through(tour, tmp_path, fact, "--tags", "browser,log,data_survives")
         assert state(machine) == before
     assert printed(steps, f"http://{machine.address}:8099/") == ["Hello World!"] * 2
     assert printed(steps, f"root@{machine.address} curl") == ["Hello World!"]
     assert "Booting worker" in printed(steps, f"root@{machine.address} sudo tail")[0]
     assert "Shutting down" in printed(steps, f"root@{machine.address} sudo tail")[1]
     assert not [step for step in steps if "hostname -I" in step.command]
+
+
+@pytest.mark.parametrize(("language", "elsewhere"), [("en", "one elsewhere"), ("fr", "un autre ailleurs")])
+def test_a_machine_without_a_shell(tour: Tour, tmp_path: Path, language: str, elsewhere: str) -> None:
+    """As Docker Desktop's: the address to open is told all the same."""
+    fact = {"name": "dev", "provider": "docker-desktop", "address": "127.0.0.1", "shell": "", "environment": {}}
+    arguments = ("--check", "--tags", "browser", "-e", f"tour_language={language}")
+    *_steps, told, stopped = through(tour, tmp_path, fact, *arguments)
+    assert told.command == "docker port tour-first"
+    assert "http://127.0.0.1:8099/" in told.sentence
+    assert elsewhere in told.sentence
+    assert stopped.command.startswith("docker stop tour-first")
 
 
 # --- where no registry answers: docs/tour.md, typed, and the whole tour ------------------------------------------------
