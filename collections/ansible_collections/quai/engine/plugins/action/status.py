@@ -193,6 +193,6 @@ class ActionModule(QuaiAction):
 
 
 def _url(release: dict[str, Any], reached: str) -> str:
-    """Return where the application answers: on all of the host's addresses, or on one of them."""
+    """Return where the application answers: on all of the host's addresses, or on one; empty for a machine that has none."""
     host = reached if release["address"] in ("0.0.0.0", "::") else release["address"]  # noqa: S104 - compared, not bound
-    return f"http://{f'[{host}]' if ':' in host else host}:{release['port']}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{release['port']}" if host else ""

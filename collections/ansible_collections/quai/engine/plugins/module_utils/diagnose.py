@@ -5,6 +5,7 @@ A new check is a function, a row of CHECKS and, where it asks for something new,
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import difflib
 import ipaddress
@@ -56,6 +57,7 @@ class Check:
     """One check: its name, what it looks for, why that matters, what cures it, the answers it needs and who judges them.
 
     on_host: it looks at the very host the engine runs on, so it says nothing where the engine is elsewhere.
+    cure_elsewhere: what cures it there, where what cures a Debian host would not.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Check:
     asks: tuple[str, ...]
     judge: Callable[[Answers, Wanted], Finding | None]
     on_host: bool = True
+    cure_elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ def diagnose(checks: Iterable[Check], answers: Answers, wanted: Wanted) -> Diagn
             continue
         try:
             if finding := check.judge(answers, wanted):
-                findings.append(finding)
+                cure = (elsewhere and check.cure_elsewhere) or finding.cure
+                findings.append(dataclasses.replace(finding, cure=cure))
         except Unknown as reason:
             left_out[check.name] = str(reason)
         except ValueError as error:  # one answer that was cut short must not hide what the others tell
@@ -846,6 +850,11 @@ def images(answers: Answers, _wanted: Wanted) -> Finding | None:
     )
 
 
+_OPTIONS_ELSEWHERE = (
+    "it is an option of the engine's own machine. colima has it below docker: in colima.yaml, Docker Desktop in its settings "
+    "(Docker Engine), and docker-machine takes it as --engine-opt when the machine is made (docker_machine_options)"
+)
+
 CHECKS: tuple[Check, ...] = (
     Check(
         "engine",
@@ -882,6 +891,8 @@ CHECKS: tuple[Check, ...] = (
         (),
         clock,
         on_host=False,
+        cure_elsewhere="Start the engine's machine again: its clock stands still while its Mac sleeps. If that does not help, see "
+        "why its NTP service does not reach its server.",
     ),
     Check(
         "dns",
@@ -923,6 +934,8 @@ CHECKS: tuple[Check, ...] = (
         (),
         cgroups,
         on_host=False,
+        cure_elsewhere="The kernel is that of the engine's machine: make one of a current image, or with another "
+        "docker_machine_provider.",
     ),
     Check(
         "storage-driver",
@@ -932,6 +945,8 @@ CHECKS: tuple[Check, ...] = (
         (),
         storage_driver,
         on_host=False,
+        cure_elsewhere=f'Choose "overlay2" as "storage-driver", on a file system that can: {_OPTIONS_ELSEWHERE}. Images have to '
+        "be built or pulled again; volumes stay as they are.",
     ),
     Check(
         "kernel",
@@ -1014,6 +1029,7 @@ CHECKS: tuple[Check, ...] = (
         (),
         live_restore,
         on_host=False,
+        cure_elsewhere=f'Set "live-restore" to true: {_OPTIONS_ELSEWHERE}.',
     ),
     Check(
         "logs",
@@ -1023,6 +1039,7 @@ CHECKS: tuple[Check, ...] = (
         ("containers",),
         logs,
         on_host=False,
+        cure_elsewhere="Make the container again with --log-opt max-size=10m --log-opt max-file=3.",
     ),
     Check(
         "restart-policy",

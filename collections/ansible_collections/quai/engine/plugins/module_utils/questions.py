@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ansible_collections.quai.engine.plugins.module_utils import ports
 from ansible_collections.quai.engine.plugins.module_utils.plan_daemon import CONFIG, PIDFILE, complaints
-from ansible_collections.quai.engine.plugins.module_utils.script import if_ok, quote, unless_ok
+from ansible_collections.quai.engine.plugins.module_utils.script import HERE, if_ok, quote, unless_ok
 
 TIMEOUT_SECONDS = 20
 TIMED_OUT, NONE_INSTALLED = 137, 127
@@ -173,6 +173,11 @@ def _fixed(fragment: str) -> Callable[[Wanted], str]:
     return lambda _wanted: fragment
 
 
+def _of_this_host(ask: Callable[[Wanted], str]) -> Callable[[Wanted], str]:
+    # Where the engine is elsewhere, this host's files and kernel say nothing of it, and its tools may be others.
+    return lambda wanted: f"if {HERE}; then {ask(wanted)}\nfi"
+
+
 def _of_the_engine(fragment: str) -> Callable[[Wanted], str]:
     # In a row, each asked only while those before it were answered: the engine that hangs is waited for once.
     return _fixed(if_ok(f"{_LIMITED}{fragment}\ntrue"))
@@ -189,20 +194,20 @@ FRAGMENTS: dict[str, Callable[[Wanted], str]] = {
     "containers": _of_the_engine(_CONTAINERS),
     "volumes": _of_the_engine(_VOLUMES),
     "images": _of_the_engine(_IMAGES),
-    "registries": _of_the_engine(_REGISTRIES),
-    "room": _room,
-    "resolvers": _fixed(_RESOLVERS),
-    "holders": lambda wanted: ports.holders(wanted.port),
-    "config": _fixed(f"cat {CONFIG}"),
-    "flags": _fixed(_FLAGS),
-    "engine age": _fixed(f"ps -o etimes= -p $(cat {PIDFILE})"),
-    "users": _users,
+    "registries": _of_this_host(_of_the_engine(_REGISTRIES)),
+    "room": _of_this_host(_room),
+    "resolvers": _of_this_host(_fixed(_RESOLVERS)),
+    "holders": _of_this_host(lambda wanted: ports.holders(wanted.port)),
+    "config": _of_this_host(_fixed(f"cat {CONFIG}")),
+    "flags": _of_this_host(_fixed(_FLAGS)),
+    "engine age": _of_this_host(_fixed(f"ps -o etimes= -p $(cat {PIDFILE})")),
+    "users": _of_this_host(_users),
     "certificates": _fixed(_CERTIFICATES),
-    "authorities": _fixed("grep -c 'BEGIN CERTIFICATE' /etc/ssl/certs/ca-certificates.crt"),
-    "kernels": _fixed(_KERNELS),
-    "forwarding": _fixed("cat /proc/sys/net/ipv4/ip_forward"),
-    "rules": _fixed(_RULES),
-    "other firewalls": _fixed(_OTHER_FIREWALLS),
+    "authorities": _of_this_host(_fixed("grep -c 'BEGIN CERTIFICATE' /etc/ssl/certs/ca-certificates.crt")),
+    "kernels": _of_this_host(_fixed(_KERNELS)),
+    "forwarding": _of_this_host(_fixed("cat /proc/sys/net/ipv4/ip_forward")),
+    "rules": _of_this_host(_fixed(_RULES)),
+    "other firewalls": _of_this_host(_fixed(_OTHER_FIREWALLS)),
     "clock after": _fixed("date +%s"),
 }
 """Name to what makes the fragment. "clock" is first and "clock after" last: between them lies the time that is the host's."""

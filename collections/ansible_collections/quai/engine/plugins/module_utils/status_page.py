@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
+from ansible_collections.quai.engine.plugins.module_utils import status_table
 from ansible_collections.quai.engine.plugins.module_utils.script import printable
 from ansible_collections.quai.engine.plugins.module_utils.state import moment
 from ansible_collections.quai.engine.plugins.module_utils.status import ago, size
@@ -91,7 +92,6 @@ def _card(row: Mapping[str, Any], number: int, history: str) -> Element:
 
 def _figures(row: Mapping[str, Any]) -> Element:
     up = f"{_when(row['up_since'])} ({ago(row['up_since'], row['now'])})" if row["up_since"] else row["container"]
-    machine = row.get("machine") or {}
     figures = {
         "Address": row["address"],
         "Engine": row["engine"],
@@ -105,7 +105,7 @@ def _figures(row: Mapping[str, Any]) -> Element:
         "Free": f"{size(row['free_bytes'])} of {size(row['disk_bytes'])}",
         "Logs": size(row["log_bytes"]),
         "Drift": "; ".join(f"{name}: {pair[0]} → {pair[1]}" for name, pair in row["drift"].items()) or "none",
-        "Machine": f"{machine['name']} at {machine['address']}: {machine['shell']}" if machine else "",
+        "Machine": status_table.machine(row),
     }
     shown = {name: str(value) for name, value in figures.items() if value not in ("", None)}
     return _tag("dl", *(part for name, value in shown.items() for part in (_tag("dt", name), _tag("dd", value))))

@@ -50,9 +50,16 @@ def table(rows: Mapping[str, Row]) -> list[tuple[str, str]]:
     ]
     for host, row in rows.items():
         lines += [(printable(f"{host}: {each['text']}"), each["level"]) for each in row["findings"]]
-        if machine := row.get("machine"):
-            lines.append((f"{host}: the machine {machine['name']} is at {machine['address']}: {machine['shell']}", ""))
+        if told := machine(row):
+            lines.append((f"{host}: the machine {told}", ""))
     return lines
+
+
+def machine(row: Row) -> str:
+    """Return where a Mac's machine is and the words that open a shell in it, if it has one; empty for one that is nowhere."""
+    found = row.get("machine") or {"address": ""}
+    shell = f": {found['shell']}" if found.get("shell") else ""
+    return f"{found['name']} is at {found['address']}{shell}" if found["address"] else ""
 
 
 _HEAD = (

@@ -130,6 +130,7 @@ def test_a_mac_is_looked_at_from_inside_its_container(act: Run, guard: Guard, da
     )
     assert told["machine"] == {key: machine[key] for key in ("name", "state", "address", "shell")}
     assert "directory" not in told["drift"]
+    assert row(act("status", machine=machine | {"address": ""}, reached="", **asked(data)))["address"] == ""
 
 
 def test_data_in_the_engine_s_own_volume_is_looked_at_from_inside(act: Run, guard: Guard, data: Path) -> None:

@@ -46,6 +46,8 @@ def test_a_mac_s_machine_is_shown_with_the_way_into_it() -> None:
     machine = {"name": "dev", "state": "running", "address": "192.168.56.101", "shell": "docker-machine ssh dev"}
     lines = status_table.table({"mac": ROWS["quay1"] | {"machine": machine}})
     assert lines[-1] == ("mac: the machine dev is at 192.168.56.101: docker-machine ssh dev", "")
+    assert status_table.machine({"machine": machine | {"shell": ""}}) == "dev is at 192.168.56.101"
+    assert status_table.machine({"machine": machine | {"state": "stopped", "address": ""}}) == ""
 
 
 def test_the_document() -> None:
