@@ -13,10 +13,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import ROOT, run
+from tests.fleet.test_tour import shown
 from tests.testbed import hosts, settings
 from tests.testbed.shell import docker
 
@@ -108,7 +110,8 @@ def recap(said: str) -> dict[str, int]:
     return {name: int(changed) for name, changed in re.findall(r"^(\S+) +: ok=.*?changed=(\d+)", said, re.MULTILINE)}
 
 
-MACS = {"dev.mac.example.org", "test.mac.example.org"}
+DEV = "dev.mac.example.org"
+MACS = {DEV, "test.mac.example.org"}
 NAMES = {"one.example.org", "two.example.org", "dev.mac.example.org", "test.mac.example.org"}
 
 
@@ -135,6 +138,68 @@ def test_again_nothing_changes(fleet: Fleet) -> None:
 
 def test_limit_picks_one(fleet: Fleet) -> None:
     assert recap(fleet.typed(f"{DEPLOY} --limit dev.mac.example.org")) == {"dev.mac.example.org": 0}
+
+
+def playbook(name: str, *limit: str) -> str:
+    """Return the command of a playbook for these hosts, all for none."""
+    return f"ansible-playbook playbooks/{name}.yml -i inventory/mixed.yml" + (
+        f" --limit {','.join(limit)}" if limit else ""
+    )
+
+
+def rows(fleet: Fleet, file: Path, *limit: str) -> dict[str, dict[str, Any]]:
+    """Return what status.yml tells by host; it fails where one is bad."""
+    fleet.typed(playbook("status", *limit), "-e", f"status_file={file}", "-e", "status_history=")
+    return {row["host"]: row for row in json.loads(file.read_text())["hosts"]}
+
+
+def test_status_tells_of_all_hosts_alike(fleet: Fleet, tmp_path: Path) -> None:
+    told = rows(fleet, tmp_path / "status.json")
+    assert set(told) == NAMES
+    assert {(row["state"], row["container"], *row["drift"]) for row in told.values()} == {("ok", "running")}
+    assert all(row["data_bytes"] and row["free_bytes"] and row["logs"]["/data/access.log"] for row in told.values())
+    for name, port in {"dev": 80, "test": 8080}.items():
+        row, address = told[f"{name}.mac.example.org"], fleet.as_reader(f"docker-machine ip {name}")
+        assert row["address"] == f"http://{address}:{port}"
+        shell = f"docker-machine ssh {name}"
+        assert row["machine"] == {"name": name, "state": "running", "address": address, "shell": shell}
+        assert address in fleet.as_reader(f"{row['machine']['shell']} hostname -I").split()
+
+
+def test_an_operator_sees_into_the_machine(fleet: Fleet) -> None:
+    fleet.as_reader("docker exec web sh -c 'echo told by the application >/proc/1/fd/1'")
+    logged = fleet.typed(playbook("logs", DEV))
+    assert re.search(rf"^{DEV} /data/myapp\.log \| .* Booting worker", logged, re.MULTILINE)
+    assert re.search(rf'^{DEV} /data/access\.log \| .* "GET / HTTP/1\.[01]" 200 ', logged, re.MULTILINE)
+    assert re.search(rf"^{DEV} web [0-9a-f]{{12}} \| told by the application$", logged, re.MULTILINE)
+    ran = fleet.typed(playbook("run", DEV), "-e", "run_command=sh -c 'ls /data; id -u; exit 7'", check=False)
+    assert f"{DEV} | access.log\n{DEV} | myapp.log\n{DEV} | 1000\n" in ran
+    assert f"{DEV}:  run_exit_code: 7" in ran
+    found = fleet.typed(playbook("doctor", DEV), "-e", "doctor_format=json")
+    (diagnosis,) = [json.loads(line) for line in found.splitlines() if line.startswith("{")]
+    # Of the engine, what its machine's release of Debian has; of the Mac itself, which is none, nothing.
+    assert {each["check"] for each in diagnosis["findings"]} <= {"live-restore", "images"}
+    (cure,) = [each["cure"] for each in diagnosis["findings"] if each["check"] == "live-restore"]
+    assert "--engine-opt" in cure
+    assert set(diagnosis["left_out"].values()) == {"the engine runs on another machine"}
+
+
+def everything(fleet: Fleet) -> set[str]:
+    """Return all that the engine of the machine dev has."""
+    return set(fleet.as_reader("docker ps -aq --no-trunc; docker images -aq --no-trunc; docker volume ls -q").split())
+
+
+def test_the_tour_leads_into_the_machine_and_leaves_nothing(fleet: Fleet) -> None:
+    before = everything(fleet)
+    steps = shown(fleet.typed(playbook("tour", DEV), "--tags", "browser,log"))
+    assert everything(fleet) == before
+    address = fleet.as_reader("docker-machine ip dev")
+    (asked,) = [step for step in steps if step.command == "docker-machine ssh dev curl -fsS http://localhost:8099/"]
+    assert asked.printed == "Hello World!"
+    sentence = " ".join(asked.sentence.split())
+    assert f"a browser on the Mac opens http://{address}:8099/: the address is that of the machine" in sentence
+    (read,) = [step for step in steps if step.command.startswith("docker-machine ssh dev sudo tail")]
+    assert "Booting worker" in read.printed
 
 
 def test_what_the_text_has_a_person_type_on_a_mac(fleet: Fleet) -> None:
@@ -186,10 +251,10 @@ def test_removal(fleet: Fleet) -> None:
     assert fleet.as_reader("ls -A .quai/machines; command -v docker docker-machine; :") == ""
 
 
-def test_a_mac_with_apple_silicon(fleet: Fleet) -> None:
+def test_a_mac_with_apple_silicon(fleet: Fleet, tmp_path: Path) -> None:
     """The same inventory line, and colima, whose machine's ports are the Mac's."""
     assert fleet.as_reader("doubles refusals") == ""
-    fleet.as_reader("doubles bare && doubles set arch arm64 && doubles set ports 80,8080")
+    fleet.as_reader("doubles bare && doubles set arch arm64 && doubles set ports 80,8080,8099")
     deploy = f"{DEPLOY} --limit dev.mac.example.org"
     assert f'dev.mac.example.org:  answers: http://{fleet.mac.address}:80/ "Hello World!"' in fleet.typed(deploy)
     assert recap(fleet.typed(deploy)) == {"dev.mac.example.org": 0}
@@ -197,6 +262,11 @@ def test_a_mac_with_apple_silicon(fleet: Fleet) -> None:
     assert (
         fleet.as_reader("PATH=/opt/homebrew/bin:$PATH; docker --context colima-dev ps --format '{{.Names}}'") == "web"
     )
+    assert rows(fleet, tmp_path / "status.json", DEV)[DEV]["address"] == f"http://{fleet.mac.address}:80"
+    steps = shown(fleet.typed(playbook("tour", DEV), "--tags", "browser"))
+    (asked,) = [step for step in steps if step.command.startswith("colima ssh --profile dev -- curl")]
+    assert asked.printed == "Hello World!"
+    assert "opens http://127.0.0.1:8099/: the machine's ports lead on" in " ".join(asked.sentence.split())
     pid = fleet.as_reader("nohup python3 -m http.server 5000 >/dev/null 2>&1 & echo $!")  # as macOS's AirPlay does
     refused = " ".join(fleet.typed(deploy, "-e", "myapp_port=5000", check=False).split())
     assert f"Port 5000 is already taken by python3 (pid {pid}), on 0.0.0.0." in refused
