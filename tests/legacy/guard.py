@@ -3,8 +3,8 @@
 It refuses every subcommand and every flag that the real 1.6.2 lacks (the recorded flags.json), with its words and exit codes;
 and what only its daemon refused: named volumes, no-new-privileges. `docker -d` becomes the real dockerd, with the same flags.
 `version` tells 1.6.2. `inspect` takes the name of a container or else of an image, and knows `.Volumes` and not what came later
-(`later` below); ids of images are without `sha256:`, told and asked for. All other output is that of the real docker, and so is
-the build: it would accept ARG and HEALTHCHECK.
+(`later` below); ids of images are without `sha256:`, told and asked for. `load` takes the layout of 1.6.2 and no other. All other
+output is that of the real docker, and so is the build: it would accept ARG and HEALTHCHECK.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ shift
 real() { eval "\"@REAL@/docker\" $main\"\$@\""; }
 flags=
 format=
+input=
 while [ $# -gt 0 ]; do
   case $1 in --) shift; break ;; -?*) ;; *) break ;; esac
   check "$1"
@@ -127,6 +128,7 @@ while [ $# -gt 0 ]; do
     run/--security-opt | create/--security-opt)
       case $value in label:* | apparmor:*) ;; *) echo "Error response from daemon: Invalid --security-opt: \"$value\"" >&2; exit 1 ;; esac ;;
     inspect/-f | inspect/--format) format=$value ;;
+    load/-i | load/--input) input=$value ;;
   esac
   if [ "$command/$name" != tag/-f ] && [ "$command/$name" != tag/--force ]; then
     flags="$flags$(quoted "$1")"
@@ -199,6 +201,28 @@ case $command in
     done
     [ -n "$format" ] || printf ']\n'
     exit $status ;;
+  load)
+    archive=${input:-$(mktemp)}
+    [ -n "$input" ] || { cat >"$archive"; exec <"$archive"; }
+    names=$(tar -tf "$archive" 2>/dev/null | sed 's|^[.]/||')
+    [ -n "$input" ] || rm -f "$archive"
+    holds() { printf '%s\n' "$names" | grep -qxF "$1"; }
+    # Every directory is a layer to it.
+    for each in $(printf '%s\n' "$names" | sed -n 's|/.*||p' | sort -u); do
+      for part in json layer.tar; do
+        holds "$each/$part" && continue
+        echo "Error response from daemon: open /var/lib/docker/tmp/docker-import-0/repo/$each/$part: no such file or directory" >&2
+        exit 1
+      done
+    done
+    # Engines from 1.10 to 24 save both layouts in one. 1.6.2 would load it, under an id that was not sent; the docker of today
+    # would load the new one of the two, and give the id that is expected.
+    if holds manifest.json; then
+      echo "The guard of 1.6.2 loads what was made for 1.6.2, and this archive has a manifest.json." >&2
+      exit 1
+    fi
+    eval "set -- $flags\"\$@\""
+    eval "exec \"@REAL@/docker\" ${main}load \"\$@\"" ;;
   images)
     eval "set -- $flags\"\$@\""
     listed=$(real images "$@") || exit

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -34,9 +36,12 @@ class Host:
         path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         path.chmod(0o755)
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the guard."""
-        return subprocess.run(["sh", str(self.path), *words], capture_output=True, text=True, check=False, timeout=20)
+    def run(self, *words: str, sent: Path = Path("/dev/null")) -> subprocess.CompletedProcess[str]:
+        """Run the guard, with the file `sent` on its stdin."""
+        with sent.open("rb") as stdin:
+            return subprocess.run(
+                ["sh", str(self.path), *words], stdin=stdin, capture_output=True, text=True, check=False, timeout=20
+            )
 
 
 @pytest.fixture
@@ -132,3 +137,52 @@ def test_images_have_digits_for_ids(host: Host) -> None:
     assert host.run("images", "--digests").stdout == "REPOSITORY TAG DIGEST IMAGE\nbase latest sha256:1e 2f\n"
     host.program("docker", "exit 3")
     assert host.run("images").returncode == 3
+
+
+OLD_LAYOUT = [
+    "1e/",
+    "1e/VERSION",
+    "1e/json",
+    "1e/layer.tar",
+    "2f/",
+    "2f/VERSION",
+    "2f/json",
+    "2f/layer.tar",
+    "repositories",
+]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (OLD_LAYOUT, ""),
+        ([f"./{name}" for name in OLD_LAYOUT], ""),
+        ([name for name in OLD_LAYOUT if name != "2f/layer.tar"], "/repo/2f/layer.tar: no such file or directory"),
+        # As engine 25 and later save: the note's "open .../repo/blobs/json".
+        (["blobs/", "blobs/sha256/", "blobs/sha256/1e", "index.json", "manifest.json", "oci-layout", "repositories"],
+         "/repo/blobs/json: no such file or directory"),
+        # As engines from 1.10 to 24 save: both layouts.
+        ([*OLD_LAYOUT, "3a.json", "manifest.json"], "this archive has a manifest.json"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("on_stdin", [False, True])
+def test_load_takes_the_old_layout_only(
+    host: Host, tmp_path: Path, names: list[str], said: str, on_stdin: bool
+) -> None:
+    """From a file and from stdin; what is taken reaches the real docker whole."""
+    path = tmp_path / "an image.tar"
+    with tarfile.open(path, "w") as tar:
+        for name in names:
+            member = tarfile.TarInfo(name.rstrip("/"))
+            member.type, member.size = (tarfile.DIRTYPE, 0) if name.endswith("/") else (tarfile.REGTYPE, 4)
+            tar.addfile(member, io.BytesIO(b"true"))
+    host.program(
+        "docker", f'[ "$1" = load ] && if [ "$2" = -i ]; then cat "$3"; else cat; fi | cmp - "{path}" && echo Loaded'
+    )
+    done = host.run("load", sent=path) if on_stdin else host.run("load", "-i", str(path))
+    assert (done.returncode, done.stdout) == ((1, "") if said else (0, "Loaded\n"))
+    assert said in done.stderr
+
+
+def test_load_leaves_what_is_no_archive_to_the_real_docker(host: Host) -> None:
+    assert host.run("load", "-i", "/nosuch.tar").stdout.splitlines() == ["docker", "load", "-i", "/nosuch.tar"]
