@@ -15,3 +15,6 @@ REAL = "/usr/lib/quai-real-docker"
 
 VERSION = "1.6.2~dfsg1-1~bpo8+1"
 """Of the package."""
+
+BUSTER_VERSION = "18.09.1+dfsg1-7.1+deb10u3"
+"""Of the package of Debian 10."""

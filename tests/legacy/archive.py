@@ -1,6 +1,7 @@
 """An archive of Debian 8 as it stands today: signed by a key that has expired, valid until a day long past. And forgeries of it.
 
-DIRECTORY/good      the suites jessie and jessie-backports, the latter with docker.io, and what package.py has beside it
+DIRECTORY/good      the suites jessie and jessie-backports, the latter with docker.io, and what package.py has beside it;
+                    and the suite buster, signed alike
 DIRECTORY/altered   one byte of what was signed is another one
 DIRECTORY/stranger  signed by another key, of the same name
 DIRECTORY/swapped   signed well, but a list is not the one that was signed for
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from . import package
 
-SUITES = ("jessie", "jessie-backports")
+SUITES = ("jessie", "jessie-backports", "buster")
 _THEN = "20190101T000000"
 _RELEASE = """\
 Origin: {origin}
@@ -59,7 +60,7 @@ def make_all(directory: Path) -> None:
     pool.mkdir(parents=True)
     deb = package.build(pool)
     architecture = package.machine()
-    debs = {"jessie": package.build_empty(pool), "jessie-backports": [deb]}
+    debs = {"jessie": package.build_empty(pool), "jessie-backports": [deb], "buster": package.build_buster(pool)}
     for suite in SUITES:
         _lists(good, suite, architecture, debs[suite])
     for name in ("altered", "stranger", "swapped"):

@@ -1,6 +1,7 @@
 """docker.io of Debian 8's backports as a real package: the guard, its units and its init script, which do what those did.
 
-Beside it, as empty packages: what it depends on, what the role installs with it, and what every Debian has.
+Beside it, as empty packages: what it depends on, what the role installs with it, and what every Debian has. And docker.io of
+Debian 10: the host's real programs, with the unit that it had.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import VERSION, guard
+from . import BUSTER_VERSION, REAL, VERSION, guard
 
 EMPTY = {
     "base-files": "Essential: yes\nVersion: 8+deb8u11\n",
@@ -20,6 +21,13 @@ EMPTY = {
     "docker.io-played": "Version: 1\n",
 }
 """Name to what else its control file says. apt is no dependency of anything, and yet on every host."""
+
+EMPTY_OF_BUSTER = {
+    "ca-certificates": "Version: 20200601~deb10u2\n",
+    "containerd": "Version: 1.2.6~ds1-5~\n",
+    "runc": "Version: 1.0.0~rc6+dfsg1-3\n",
+}
+"""The same of Debian 10. What containerd and runc hold is among what docker.io takes from the host."""
 
 _UNIT = """\
 [Unit]
@@ -34,6 +42,32 @@ ExecStart=/usr/bin/docker -d -H fd:// $DOCKER_OPTS
 LimitNOFILE=1048576
 LimitNPROC=1048576
 LimitCORE=infinity
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_UNIT_OF_BUSTER = """\
+[Unit]
+Description=Docker Application Container Engine
+Documentation=https://docs.docker.com
+After=network-online.target docker.socket firewalld.service
+Wants=network-online.target
+Requires=docker.socket
+
+[Service]
+Type=notify
+EnvironmentFile=-/etc/default/docker
+ExecStart=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS
+ExecReload=/bin/kill -s HUP $MAINPID
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+TimeoutStartSec=0
+Delegate=yes
+KillMode=process
+Restart=on-failure
 
 [Install]
 WantedBy=multi-user.target
@@ -137,14 +171,8 @@ if [ "$1" = purge ]; then update-rc.d docker remove >/dev/null; fi
 
 def build(directory: Path) -> Path:
     """Build the package for this machine's architecture in the directory and return its path. Needs dpkg-deb."""
-    architecture = machine()
-    control = (
-        f"Package: docker.io\nVersion: {VERSION}\nArchitecture: {architecture}\nSection: admin\nPriority: optional\n"
-        "Depends: docker.io-played\n"
-        "Maintainer: Quai's tests <root@localhost>\nDescription: Linux container runtime, as played by Quai's tests\n"
-    )
     files = {
-        "DEBIAN/control": (control, 0o644),
+        "DEBIAN/control": (_control(VERSION, "docker.io-played"), 0o644),
         "DEBIAN/conffiles": ("/etc/default/docker\n/etc/init.d/docker\n", 0o644),
         "DEBIAN/postinst": (_POSTINST, 0o755),
         "DEBIAN/prerm": (_PRERM, 0o755),
@@ -155,16 +183,47 @@ def build(directory: Path) -> Path:
         "etc/default/docker": (_DEFAULTS, 0o644),
         "etc/init.d/docker": (_INIT, 0o755),
     }
-    return _build(directory / f"docker.io_{VERSION}_{architecture}.deb", files)
+    return _build(directory / f"docker.io_{VERSION}_{machine()}.deb", files)
 
 
-def build_empty(directory: Path) -> list[Path]:
-    """Build the packages of EMPTY and return their paths."""
+def build_buster(directory: Path) -> list[Path]:
+    """Build the packages of Debian 10, for this machine's architecture, and return their paths. Needs dpkg-deb."""
+    files = {
+        "DEBIAN/control": (_control(BUSTER_VERSION, "containerd, runc"), 0o644),
+        "DEBIAN/conffiles": ("/etc/default/docker\n", 0o644),
+        "DEBIAN/postinst": (_without_init_script(_POSTINST), 0o755),
+        "DEBIAN/prerm": (_PRERM, 0o755),
+        "DEBIAN/postrm": (_without_init_script(_POSTRM), 0o755),
+        "lib/systemd/system/docker.service": (_UNIT_OF_BUSTER, 0o644),
+        "lib/systemd/system/docker.socket": (_SOCKET, 0o644),
+        "etc/default/docker": (_DEFAULTS, 0o644),
+    }
+    for path in ("usr/bin/docker", "usr/sbin/dockerd"):
+        program = f'#!/bin/sh\nPATH={REAL}:$PATH\nexport PATH\nexec {REAL}/{Path(path).name} "$@"\n'
+        files[path] = (program, 0o755)
+    docker = _build(directory / f"docker.io_{BUSTER_VERSION}_{machine()}.deb", files)
+    return [docker, *build_empty(directory, EMPTY_OF_BUSTER, "buster")]
+
+
+def build_empty(directory: Path, packages: Mapping[str, str] = EMPTY, suite: str = "jessie") -> list[Path]:
+    """Build the packages and return their paths."""
     debs = []
-    for name, more in EMPTY.items():
+    for name, more in packages.items():
         control = f"Package: {name}\nArchitecture: all\nMaintainer: Quai's tests <root@localhost>\n{more}Description: played\n"
-        debs.append(_build(directory / f"{name}_all.deb", {"DEBIAN/control": (control, 0o644)}))
+        debs.append(_build(directory / f"{name}_{suite}_all.deb", {"DEBIAN/control": (control, 0o644)}))
     return debs
+
+
+def _control(version: str, depends: str) -> str:
+    return (
+        f"Package: docker.io\nVersion: {version}\nArchitecture: {machine()}\nSection: admin\nPriority: optional\n"
+        f"Depends: {depends}\n"
+        "Maintainer: Quai's tests <root@localhost>\nDescription: Linux container runtime, as played by Quai's tests\n"
+    )
+
+
+def _without_init_script(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if "update-rc.d" not in line)
 
 
 def machine() -> str:
