@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -264,12 +264,12 @@ MACHINE = """\
 """
 
 
-def through(tour: Tour, directory: Path, machine: dict[str, object], *arguments: str) -> list[Shown]:
+def through(tour: Tour, directory: Path, machine: Mapping[str, object], *arguments: str) -> list[Shown]:
     """Return the steps of a tour of the engine of this machine."""
     playbook = directory / "machine.yml"
     playbook.write_text(MACHINE.format(machine=json.dumps(machine), playbook=ROOT / "playbooks/tour.yml"))
-    words = ("ansible-playbook", playbook, "-i", tour.inventory, *arguments)
-    return shown(run(*words, DOCKER_HOST=settings.DOCKER_HOST).stdout)
+    said = run("ansible-playbook", playbook, "-i", tour.inventory, *arguments, DOCKER_HOST=settings.DOCKER_HOST).stdout
+    return shown(said)
 
 
 def test_the_engine_of_another_machine(tour: Tour, tmp_path: Path) -> None:
