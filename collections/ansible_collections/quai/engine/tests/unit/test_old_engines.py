@@ -441,7 +441,7 @@ def test_status_tells_what_can_be_told(act: Run, guard: Guard, tmp_path: Path) -
     (tmp_path / "myapp_data.path").write_text(f"{tmp_path / 'held'}\n")
     row = status_of(act, tmp_path)
     assert (row["engine"], row["container"], row["restarts"], row["image"]) == ("1.6.2", "running", 1, "web:abc")
-    assert (row["release"], row["drift"], row["address"]) == (wanted.digest, {}, "http://:80")
+    assert (row["release"], row["drift"], row["address"]) == (wanted.digest, {}, "")
     assert (row["health"], row["oom_kills"], row["volume"]) == ("", None, "token-1")
     assert row["logs"] == {"/data/access.log": 5}
     assert [each["level"] for each in row["findings"]] == ["warning", "warning"]
